@@ -1,0 +1,216 @@
+"""The base of every setting: frozen pydantic models, canonical text and fingerprints, files and overrides.
+
+A setting either decides the result (the default: it is in the fingerprint) or merely runs it (marked with
+`runtime()`: device, micro-batch, workers). What is built from settings lives with the thing that is built.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from w2sg.errors import ConfigError
+
+_RUNTIME = "w2sg_runtime"
+_ADDED = "w2sg_added"
+
+
+def runtime(default: Any, **keywords: Any) -> Any:
+    """A field that runs the work without deciding its result; left out of the fingerprint."""
+    return Field(default, json_schema_extra={_RUNTIME: True}, **keywords)
+
+
+def added(default: Any, **keywords: Any) -> Any:
+    """A field added after release whose default changes nothing; at its default it is left out of the
+    fingerprint, so that earlier results stay valid."""
+    return Field(default, json_schema_extra={_ADDED: True}, **keywords)
+
+
+class Config(BaseModel):
+    """Base of all settings: immutable, unknown keys refused, runtime fields out of the fingerprint."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides the result, as plain JSON values, runtime fields left out at every depth."""
+        found: dict[str, Any] = {}
+        for name, field in type(self).model_fields.items():
+            marks = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+            value = getattr(self, name)
+            if marks.get(_RUNTIME) or (marks.get(_ADDED) and value == field.default):
+                continue
+            found[name] = _identity_of(value)
+        return found
+
+    @classmethod
+    def parse(cls, data: Any, where: str) -> Self:
+        """Validate `data`, which came from `where` (a file, the command line).
+
+        Raises:
+            ConfigError: names every problem at once, each with its dotted path, the value found and, for an
+                unknown key, the nearest known one.
+        """
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise ConfigError(f"{where} does not fit. {describe(error, cls)}") from None
+
+
+def _identity_of(value: Any) -> Any:
+    if isinstance(value, Config):
+        return value.identity()
+    if isinstance(value, Mapping):
+        return {str(key): _identity_of(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_identity_of(part) for part in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def canonical(value: Any, path: str = "value") -> str:
+    """Return the one text form of a JSON-like value, on which fingerprints rest.
+
+    Raises:
+        TypeError: the value holds something without a stable text form (a function, an object, a NaN).
+    """
+    _refuse_unstable(value, path)
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _refuse_unstable(value: Any, path: str) -> None:
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"{path} has the key {key!r} of type {type(key).__name__}; keys must be strings")
+            _refuse_unstable(part, f"{path}.{key}")
+    elif isinstance(value, list | tuple):
+        for position, part in enumerate(value):
+            _refuse_unstable(part, f"{path}[{position}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise TypeError(f"{path} is {value}, which has no stable text form")
+    elif not isinstance(value, str | int | float | bool | None):
+        raise TypeError(
+            f"{path} holds a {type(value).__name__}, which has no stable text form; use a number, string, list, "
+            "dict or Config"
+        )
+
+
+def fingerprint(value: Any) -> str:
+    """Return 16 hexadecimal digits of the SHA-256 of `canonical(value)`."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:16]
+
+
+def describe(error: ValidationError, model: type[BaseModel] | None = None) -> str:
+    """Turn pydantic's findings into sentences: dotted path, what is wrong, the value found, a suggestion."""
+    sentences = []
+    for found in error.errors():
+        place = ".".join(str(part) for part in found["loc"]) or "the whole"
+        if found["type"] == "extra_forbidden":
+            known = _keys_at(model, found["loc"][:-1]) if model else []
+            key = str(found["loc"][-1])
+            sentences.append(f"{place}: unknown key{suggest(key, known)}.")
+        else:
+            value = repr(found["input"])
+            value = value if len(value) <= 80 else value[:77] + "..."
+            message = found["msg"].removeprefix("Value error, ")
+            sentences.append(f"{place}: {message[:1].lower()}{message[1:].rstrip('.')} (found {value}).")
+    count = len(sentences)
+    return (f"{count} problems: " if count > 1 else "") + " ".join(sentences)
+
+
+def _keys_at(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
+    """The field names that `model` knows at `path`; every union member met on the way contributes."""
+    here: list[type[BaseModel]] = [model]
+    for part in path:
+        if not isinstance(part, str):
+            continue
+        inner = [
+            member
+            for candidate in here
+            if part in candidate.model_fields
+            for member in _models_in(candidate.model_fields[part].annotation)
+        ]
+        here = inner or here  # a union's tag stands in the path without being a field
+    return sorted({name for candidate in here for name in candidate.model_fields})
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
+
+
+def suggest(wrong: str, known: Iterable[str]) -> str:
+    """Return ` (perhaps you meant 'x')`, or the known names when none is near, or nothing when none is known."""
+    known = list(known)
+    near = difflib.get_close_matches(wrong, known, n=1)
+    if near:
+        return f" (perhaps you meant {near[0]!r})"
+    return f" (known: {', '.join(known)})" if known else ""
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds one mapping.
+
+    Raises:
+        ConfigError: the file is missing, unreadable, not YAML, or not a mapping.
+    """
+    import yaml
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"There is no file {str(path)!r}. Give the path of an experiment file.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The file {str(path)!r} cannot be read as text: {error}.") from None
+    try:
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        first = " ".join(str(error).split())
+        raise ConfigError(f"The file {str(path)!r} is not valid YAML: {first}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"The file {str(path)!r} must hold a mapping of settings, and holds {type(data).__name__}.")
+    return data
+
+
+def override(data: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+    """Return `data` with every `a.b.c=value` of `settings` put in its place; values are read as YAML.
+
+    Raises:
+        ConfigError: a setting has no `=`, no key, a value that is not YAML, or a path through a non-mapping.
+    """
+    import yaml
+
+    result: dict[str, Any] = _copy(data)
+    for setting in settings:
+        key, sign, text = setting.partition("=")
+        parts = key.strip().split(".")
+        if not sign or not all(parts):
+            raise ConfigError(f"The setting {setting!r} must have the form key=value or outer.inner=value.")
+        try:
+            value = yaml.safe_load(text)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise ConfigError(f"The value in {setting!r} is not valid YAML: {' '.join(str(error).split())}") from None
+        place = result
+        for depth, part in enumerate(parts[:-1]):
+            inner = place.setdefault(part, {})
+            if inner is None:
+                inner = place[part] = {}
+            if not isinstance(inner, dict):
+                where = ".".join(parts[: depth + 1])
+                raise ConfigError(f"The setting {setting!r} goes through {where!r}, which is {inner!r}, not a mapping.")
+            place = inner
+        place[parts[-1]] = value
+    return result
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copy(part) for key, part in value.items()}
+    return [_copy(part) for part in value] if isinstance(value, list) else value

@@ -1,0 +1,59 @@
+"""What the layers above ask of a model: its settings, the runtime it runs under, and how progress is told.
+
+`models.hf` loads real language models, `models.scripted` plays a script for tests; `models.fit` trains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from pydantic import field_validator
+
+from w2sg.config import Config, added, runtime
+
+Progress = Callable[[int, int, str], None]
+"""Called with (done, total, note) by everything that takes longer than a moment."""
+
+
+def silent(done: int, total: int, note: str = "") -> None:
+    """The progress of those who do not watch."""
+
+
+class ModelConfig(Config):
+    """Which model, before any tuning. A bare string stands for its `path`."""
+
+    path: str
+    """A member of the zoo (`zoo/<member>`), a local folder, or the id of a model on the Hugging Face Hub."""
+    revision: str | None = None
+    """The Hub revision (branch, tag or commit)."""
+    trust_remote_code: bool = False
+    """Run code that comes with the model. Off unless you trust its authors."""
+    system: str | None = added(None)
+    """A system prompt put before every question."""
+
+    @field_validator("path")
+    @classmethod
+    def _not_empty(cls, path: str) -> str:
+        if not path.strip():
+            raise ValueError("the path of a model must not be empty")
+        return path
+
+
+class RuntimeConfig(Config):
+    """How work is run on this machine. Nothing here decides a result or enters a fingerprint."""
+
+    device: str = runtime("auto")
+    """`auto` (a GPU when there is one), `cpu`, `cuda`, `cuda:1`, ..."""
+    dtype: Literal["auto", "float32", "bfloat16"] = runtime("auto")
+    """`auto`: bfloat16 on a GPU, float32 on a CPU."""
+    threads: int = runtime(1, ge=1)
+    """CPU threads per worker."""
+    micro_batch: int = runtime(0, ge=0)
+    """Sequences per forward pass in training; 0 chooses."""
+    slots: int = runtime(0, ge=0)
+    """Sequences sampled side by side; 0 chooses."""
+    processes: int = runtime(1, ge=1)
+    """Training processes (through torchrun)."""
+    checkpoint_every_seconds: float = runtime(60.0, ge=0)
+    """How often training saves a checkpoint to resume from; 0 = at every step."""

@@ -1,0 +1,178 @@
+"""The only code that writes run files: atomic files, rows appended one by one, reading past a torn line, hashes.
+
+What the files mean, and where they lie, belongs to `runs.store`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from w2sg.errors import StoreError
+from w2sg.records import Row
+
+R = TypeVar("R", bound=Row)
+
+
+def _disk_error(path: Path, doing: str, error: OSError) -> StoreError:
+    return StoreError(
+        f"Could not {doing} {str(path)!r}: {error.strerror or error}. Check that the disk is writable and has "
+        "free space; what was finished before is kept, and the same command continues from there."
+    )
+
+
+def make_folder(path: Path) -> Path:
+    """Create the folder and its parents.
+
+    Raises:
+        StoreError: the disk refuses.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _disk_error(path, "create the folder", error) from None
+    return path
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write the whole file or nothing: a temporary file beside it, synced, then renamed over it.
+
+    Raises:
+        StoreError: the disk is full, read-only or otherwise refuses.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise _disk_error(path, "write", error) from None
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON, atomically; NaN is refused."""
+    write_atomic(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file that w2sg wrote.
+
+    Raises:
+        StoreError: the file is missing, unreadable or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _disk_error(path, "read", error) from None
+    except ValueError as error:
+        raise StoreError(f"The file {str(path)!r} is damaged ({error}). Delete it and run again.") from None
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    """Write all rows as JSON lines, atomically."""
+    write_atomic(path, "".join(_line(row.to_dict()) for row in rows))
+
+
+def read_rows(path: Path, kind: type[R]) -> list[R]:
+    """Read every whole row of a JSON-lines file.
+
+    Raises:
+        StoreError: the file is missing or a line other than a torn last one is damaged.
+    """
+    return [kind.from_dict(row) for row in read_lines(path)]
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a JSON-lines file; a last line that a kill cut short is passed over.
+
+    Raises:
+        StoreError: the file is missing or a line before the last is damaged.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise _disk_error(path, "read", error) from None
+    lines = data.split(b"\n")
+    for number, line in enumerate(lines[:-1], start=1):  # what follows the last newline is torn or empty
+        try:
+            yield json.loads(line)
+        except ValueError:
+            raise StoreError(
+                f"Line {number} of {str(path)!r} is damaged. Delete the file's folder and run again; only that "
+                "step is computed anew."
+            ) from None
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+class RowWriter:
+    """Appends rows to a JSON-lines file; each `append` reaches the disk whole before it returns.
+
+    A torn last line, left by a kill, is cut off when the file is opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("ab+")
+            self._file.seek(0)
+            data = self._file.read()
+            whole = data.rfind(b"\n") + 1
+            if whole != len(data):
+                self._file.truncate(whole)
+        except OSError as error:
+            raise _disk_error(path, "open", error) from None
+
+    def append(self, rows: Iterable[Row]) -> None:
+        """Append the rows together: after a kill either a prefix of them or all are there."""
+        text = "".join(_line(row.to_dict()) for row in rows)
+        try:
+            self._file.write(text.encode())
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise _disk_error(self.path, "append to", error) from None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _disk_error(path, "read", error) from None
+
+
+def hash_folder(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file below `folder`, by its path relative to the folder, sorted."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hash_file(path) for path in files}
