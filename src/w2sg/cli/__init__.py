@@ -1,1 +1,1 @@
-"""cli"""
+"""The command line: arguments, exit codes, errors told in one paragraph; each command a few lines over the layers."""

@@ -1,0 +1,53 @@
+"""The console command `w2sg`: the list of commands and what all share. Each command lives in its own file.
+
+Nothing heavy is imported here or at the top of a command's file, so that help answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from w2sg import __version__
+from w2sg.cli.boundary import Commands
+
+app = typer.Typer(
+    name="w2sg",
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"w2sg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _shared(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+) -> None:
+    """Train a strong language model from weak supervision, and measure honestly what was gained.
+
+    A weak teacher labels questions that nobody answered; a stronger student learns from those labels.
+    w2sg does this with any causal language models, and compares the student with everything it must beat:
+    the teacher, itself untuned, itself trained on gold.
+    """
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    # Libraries otherwise mix their own bars and notes into the program's; whoever sets these keeps them.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    app(prog_name="w2sg")
