@@ -1,0 +1,113 @@
+"""Which model a path means: where it lies, and the content that identifies it in fingerprints. No torch here."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from w2sg.errors import ModelError, StoreError
+from w2sg.models.base import ModelConfig
+from w2sg.storage import hash_file, write_json
+
+SCRIPTED = "scripted:"
+"""What the path of a scripted model begins with."""
+
+_DECIDING = (
+    "config.json",
+    "generation_config.json",
+    "adapter_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "chat_template.json",
+    "chat_template.jinja",
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "*.py",
+)
+
+
+def locate(config: ModelConfig) -> str:
+    """Return what `from_pretrained` takes: a zoo member's folder, a local folder, or a Hub id.
+
+    Raises:
+        ModelError: there is no such zoo member or folder.
+    """
+    path = config.path
+    if path.startswith("zoo/"):
+        from w2sg.models.zoo import folder
+
+        return str(folder(path.removeprefix("zoo/")))
+    local = Path(path).expanduser()
+    if local.is_dir():
+        return str(local)
+    if local.is_file():
+        raise ModelError(f"The model path {path!r} is a file. Give the folder that holds it and its config.json.")
+    if path.startswith((".", "/", "~")) or path.count("/") > 1 or "\\" in path:
+        raise ModelError(
+            f"There is no model folder {path!r}. Give a folder that exists, a Hub id such as 'org/name', or a member "
+            "of the zoo as 'zoo/<member>'."
+        )
+    return path
+
+
+def resolve(config: ModelConfig) -> dict[str, Any]:
+    """Return what identifies the model's content, as plain JSON values.
+
+    Zoo members and local folders are identified by the SHA-256 of every file that decides what the model says, so
+    that a moved folder stays the same model; Hub models by id and revision (pin a commit to be exact).
+
+    Raises:
+        ModelError: the model is missing, or its folder holds no model.
+    """
+    if config.path.startswith(SCRIPTED):
+        return {"scripted": config.path.removeprefix(SCRIPTED)}
+    place = locate(config)
+    folder = Path(place)
+    if not folder.is_dir():
+        return {"hub": place, "revision": config.revision or "main"}
+    files = sorted({path for pattern in _DECIDING for path in folder.glob(pattern) if path.is_file()})
+    if not files:
+        raise ModelError(f"The folder {config.path!r} holds no model: no config.json and no *.safetensors.")
+    return {"files": {path.name: _digest(path) for path in files}}
+
+
+def _digest(path: Path) -> str:
+    """Return the file's SHA-256, remembered by path, size and time of change: weights can be many gigabytes."""
+    state = path.stat()
+    key = f"{path.resolve()}:{state.st_size}:{state.st_mtime_ns}:{state.st_ino}"
+    known = _remembered()
+    if key not in known:
+        known[key] = hash_file(path)
+        if state.st_size >= 1 << 20:  # smaller files hash faster than the memory is read
+            _remember(known)
+    return known[key]
+
+
+def _memory_file() -> Path:
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "w2sg" / "digests.json"
+
+
+@cache
+def _remembered() -> dict[str, str]:
+    try:
+        found = json.loads(_memory_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _remember(known: dict[str, str]) -> None:
+    try:
+        write_json(_memory_file(), {key: known[key] for key in list(known)[-10_000:]})
+    except StoreError:
+        return  # without the memory the next run hashes again, and nothing else changes
