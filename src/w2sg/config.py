@@ -115,6 +115,12 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> st
             known = _keys_at(model, found["loc"][:-1]) if model else []
             key = str(found["loc"][-1])
             sentences.append(f"{place}: unknown key{suggest(key, known)}.")
+        elif found["type"] == "union_tag_invalid":
+            context = found["ctx"]
+            known = [tag.strip().strip("'") for tag in str(context["expected_tags"]).split(",")]
+            sentences.append(f"{place}: there is no {context['tag']!r} here{suggest(str(context['tag']), known)}.")
+        elif found["type"] == "union_tag_not_found":
+            sentences.append(f"{place}: name a kind, alone or as `kind: ...` (found {found['input']!r:.80}).")
         else:
             value = repr(found["input"])
             value = value if len(value) <= 80 else value[:77] + "..."

@@ -49,3 +49,22 @@ class Registry:
 
     def _external(self) -> dict[str, str]:
         return {entry.name: entry.value for entry in entry_points(group=f"w2sg.{self.kind}")}
+
+    def union(self) -> Any:
+        """Return the annotation of a setting that holds any part of this kind, told apart by its `kind`.
+
+        A bare name stands for the part with its defaults. The parts must be Config classes with a literal
+        `kind`.
+        """
+        from typing import Annotated, Union
+
+        from pydantic import BeforeValidator, Discriminator
+
+        classes = tuple(self.get(name) for name in self.names())
+        if len(classes) == 1:
+            return Annotated[classes[0], BeforeValidator(_named)]
+        return Annotated[Union[classes], Discriminator("kind"), BeforeValidator(_named)]  # noqa: UP007
+
+
+def _named(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value

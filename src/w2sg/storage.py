@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -176,3 +177,28 @@ def hash_folder(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of every file below `folder`, by its path relative to the folder, sorted."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): hash_file(path) for path in files}
+
+
+def concatenate(parts: Iterable[Path], target: Path) -> None:
+    """Join files into one, atomically and without holding them in memory."""
+    temporary = target.with_name(f".{target.name}.tmp")
+    try:
+        with temporary.open("wb") as whole:
+            for part in parts:
+                with part.open("rb") as file:
+                    shutil.copyfileobj(file, whole)
+            whole.flush()
+            os.fsync(whole.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise _disk_error(target, "write", error) from None
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder and what is in it; one that is not there is no error."""
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _disk_error(folder, "remove", error) from None

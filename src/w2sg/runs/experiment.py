@@ -1,0 +1,120 @@
+"""An experiment: which tasks, models, methods and seeds; read from YAML, every problem reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from w2sg.config import Config, override, read_yaml, runtime
+from w2sg.models.base import ModelConfig, RuntimeConfig
+from w2sg.models.fit_config import FitConfig
+from w2sg.schedules.methods import CONTROLS, METHODS, MethodConfig, method
+from w2sg.tasks import task_config
+from w2sg.tasks.base import TaskConfig
+
+
+class Statistics(Config):
+    """How the verdict is reckoned."""
+
+    resamples: int = Field(10_000, ge=100)
+    """Bootstrap resamples over seeds and items."""
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+    """Coverage of the intervals."""
+
+
+class Experiment(Config):
+    """One comparison of methods, with its controls."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """The name of the run, also of its folder."""
+    tasks: tuple[TaskConfig, ...] = Field(min_length=1)
+    """The tasks, each by name or with settings."""
+    teacher: ModelConfig
+    """The weak model."""
+    student: ModelConfig
+    """The strong model."""
+    methods: dict[str, MethodConfig]
+    """What is compared: names of known methods, or names with the parts they are made of."""
+    controls: dict[str, MethodConfig] = Field(default_factory=lambda: {name: method(name) for name in CONTROLS})
+    """The rows without which no gain can be read; all of them unless the file says otherwise."""
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    """Seeds of training and sampling; the questions stay the same."""
+    teacher_fit: FitConfig = FitConfig()
+    """How the teacher is tuned on gold."""
+    student_fit: FitConfig = FitConfig()
+    """How students are tuned, under every method alike."""
+    reasoning: bool = True
+    """Gold teaches its reasoning before the answer, where the task has any."""
+    max_new_tokens: int = Field(256, ge=1)
+    """The longest response."""
+    statistics: Statistics = Statistics()
+    """How the verdict is reckoned."""
+    workers: int = runtime(0, ge=0)
+    """Worker processes; 0 chooses: one per core on a CPU, one on a GPU."""
+    runtime: RuntimeConfig = runtime(RuntimeConfig())
+    """How the work is run on this machine."""
+
+    @field_validator("tasks", mode="before")
+    @classmethod
+    def _tasks(cls, value: Any) -> Any:
+        if isinstance(value, str | Mapping):
+            value = [value]
+        if isinstance(value, list | tuple):
+            return tuple(part if isinstance(part, TaskConfig) else task_config(part) for part in value)
+        return value
+
+    @field_validator("teacher", "student", mode="before")
+    @classmethod
+    def _model(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+    @field_validator("methods", "controls", mode="before")
+    @classmethod
+    def _methods(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = [value]
+        if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
+            value = dict.fromkeys(value)
+        if isinstance(value, Mapping):
+            return {
+                str(name): parts if isinstance(parts, MethodConfig) else method(str(name), parts)
+                for name, parts in value.items()
+            }
+        return value
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _seeds(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Experiment:
+        names = [task.name for task in self.tasks]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two tasks have the same name among {names}; give one of them another `name`")
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"a seed is given twice in {list(self.seeds)}")
+        if both := set(self.methods) & set(self.controls):
+            raise ValueError(f"{sorted(both)} stand both under methods and under controls")
+        if not self.methods and not self.controls:
+            raise ValueError(f"name at least one method (known: {', '.join(METHODS)})")
+        return self
+
+    def arms(self) -> dict[str, MethodConfig]:
+        """Return controls and methods together, by name, in the order of the result table."""
+        return {**self.controls, **self.methods}
+
+
+def read_experiment(path: Path, settings: Iterable[str] = (), seeds: Iterable[int] | None = None) -> Experiment:
+    """Read an experiment file, with `key=value` settings and seeds from the command line put in place.
+
+    Raises:
+        ConfigError: every problem at once, each with its dotted path.
+    """
+    data = override(read_yaml(path), settings)
+    if seeds is not None:
+        data["seeds"] = list(seeds)
+    return Experiment.parse(data, f"The experiment {str(path)!r}")

@@ -1,0 +1,94 @@
+"""From an experiment to its graph of steps: arms (rows of the result) and the steps they rest on, in order.
+
+Nothing heavy is imported here; what the store already holds is `runs.store`'s to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from w2sg.decode.config import SamplingConfig
+from w2sg.runs.experiment import Experiment
+from w2sg.steps.base import Step
+from w2sg.steps.model import ModelRef, Node
+from w2sg.steps.sample import sample_step
+from w2sg.steps.score import score_step
+from w2sg.steps.task import TaskSettings
+from w2sg.supervisors.base import Cast
+from w2sg.tasks import file_digests
+from w2sg.tasks.base import TaskConfig
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One row of the result: a task, a method, a seed; the model it makes, its answers and their grades."""
+
+    task: str
+    method: str
+    seed: int
+    task_step: Step
+    node: Node
+    labels: Step | None
+    answers: Step
+    scores: Step
+
+    def production(self) -> list[Step]:
+        """Return the steps that make the model; answering and grading the test is not among them."""
+        return list(self.node.tuned.ancestors()) if self.node.tuned is not None else []
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All arms of an experiment."""
+
+    experiment: Experiment
+    arms: tuple[Arm, ...]
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """Every step once, parents before children. Two arms that need the same work share the step."""
+        found: dict[str, Step] = {}
+        for arm in self.arms:
+            for step in arm.scores.ancestors():
+                found.setdefault(step.fingerprint, step)
+        return tuple(found.values())
+
+
+def task_step(config: TaskConfig) -> Step:
+    """Return the step that lays out a task."""
+    settings = TaskSettings(task=config, files=file_digests(config), version=config.build().version)
+    return Step("task", settings, {}, f"{config.name} · questions and gold")
+
+
+def make_plan(experiment: Experiment) -> Plan:
+    """Lay out every step of the experiment.
+
+    Raises:
+        ModelError, DataError: a model or a task's file is not there.
+    """
+    teacher, student = ModelRef.of(experiment.teacher), ModelRef.of(experiment.student)
+    greedy = SamplingConfig(samples=1, temperature=0.0, max_new_tokens=experiment.max_new_tokens)
+    arms = []
+    for config in experiment.tasks:
+        laid_out = task_step(config)
+        for seed in experiment.seeds:
+            cast = Cast(
+                name=config.name,
+                task=laid_out,
+                teacher=teacher,
+                student=student,
+                teacher_fit=experiment.teacher_fit,
+                student_fit=experiment.student_fit,
+                reasoning=experiment.reasoning,
+                max_new_tokens=experiment.max_new_tokens,
+                seed=seed,
+            )
+            for name, method in experiment.arms().items():
+                product = method.product(name, cast)
+                answers = sample_step(
+                    product.node, laid_out, ("test",), greedy, seed, cast.label(f"{name} answers the test")
+                )
+                scores = score_step(answers, laid_out, cast.label(f"grades of {name}"))
+                arms.append(Arm(config.name, name, seed, laid_out, product.node, product.labels, answers, scores))
+    return Plan(experiment, tuple(arms))

@@ -1,0 +1,212 @@
+"""Runs a plan: every step whose parents are done, several at a time, until all is done or cannot be.
+
+A failed step stops what rests on it and nothing else; finished work stays. Showing progress is the caller's
+part (`Watcher`).
+"""
+
+from __future__ import annotations
+
+import os
+import queue as queues
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Protocol
+
+from w2sg.errors import StoreError, UserError
+from w2sg.models.base import RuntimeConfig
+from w2sg.runs.store import Store, command_line
+from w2sg.runs.work import Message, perform, start_worker, work
+from w2sg.steps.base import Step
+
+
+class Watcher(Protocol):
+    """Whoever is told how a run goes."""
+
+    def begin(self, steps: int, reused: int) -> None:
+        """The run has `steps` steps to do and found `reused` done."""
+
+    def step_begins(self, step: Step) -> None:
+        """Work on the step begins."""
+
+    def step_moves(self, step: Step, done: int, total: int, note: str) -> None:
+        """The step has done `done` of `total`."""
+
+    def step_ends(self, step: Step, failure: str = "") -> None:
+        """The step is done, or failed."""
+
+
+class Quiet:
+    """The watcher that says nothing."""
+
+    def begin(self, steps: int, reused: int) -> None: ...
+
+    def step_begins(self, step: Step) -> None: ...
+
+    def step_moves(self, step: Step, done: int, total: int, note: str) -> None: ...
+
+    def step_ends(self, step: Step, failure: str = "") -> None: ...
+
+
+@dataclass
+class _Progress:
+    """Where a run stands: what is still to do, what runs, what failed, what cannot be done since a parent failed."""
+
+    waiting: dict[str, Step]
+    done: set[str]
+    failures: dict[str, UserError] = field(default_factory=dict)
+
+    def ready(self) -> list[Step]:
+        return [
+            step
+            for step in self.waiting.values()
+            if all(parent.fingerprint in self.done for parent in step.parents.values())
+        ]
+
+    def fail(self, step: Step, error: UserError) -> None:
+        self.failures[step.fingerprint] = error
+        lost = {step.fingerprint}
+        for other in list(self.waiting.values()):  # in order: parents come first
+            if any(parent.fingerprint in lost for parent in other.parents.values()):
+                lost.add(other.fingerprint)
+                del self.waiting[other.fingerprint]
+
+
+def run_steps(
+    steps: tuple[Step, ...], store: Store, runtime: RuntimeConfig, *, workers: int = 0, watcher: Watcher | None = None
+) -> int:
+    """Do every step that the store does not hold; return how many were done.
+
+    `workers` processes work side by side; 1 works in this process; 0 chooses.
+
+    Raises:
+        UserError: a step could not be done (the first one's error, with how many failed); the rest was done.
+    """
+    watcher = watcher or Quiet()
+    done = {step.fingerprint for step in steps if store.state(step) == "done"}
+    for step in steps:
+        if step.fingerprint in done:
+            store.verify(step, deep=False)
+    waiting = {step.fingerprint: step for step in needed(steps, done)}
+    watcher.begin(len(waiting), len(done))
+    if not waiting:
+        return 0
+    progress = _Progress(waiting, done)
+    total = len(waiting)
+    workers = workers or choose_workers(runtime)
+    if workers == 1 or total == 1:
+        _run_here(progress, store, runtime, watcher)
+    else:
+        _run_in_pool(progress, store, runtime, workers, watcher)
+    if progress.failures:
+        first = next(iter(progress.failures.values()))
+        if len(progress.failures) > 1:
+            first.add_note(f"{len(progress.failures)} steps failed; this is the first.")
+        raise first
+    return total
+
+
+def needed(steps: tuple[Step, ...], done: set[str]) -> list[Step]:
+    """Return the steps still to do, in order: the last ones not done, and what they rest on that is not done.
+
+    A missing step whose every consumer is done is not done again.
+    """
+    consumed = {parent.fingerprint for step in steps for parent in step.parents.values()}
+    wanted: set[str] = set()
+    for step in reversed(steps):
+        if step.fingerprint not in done and (step.fingerprint not in consumed or step.fingerprint in wanted):
+            wanted.add(step.fingerprint)
+            wanted.update(parent.fingerprint for parent in step.parents.values())
+    return [step for step in steps if step.fingerprint in wanted and step.fingerprint not in done]
+
+
+def choose_workers(runtime: RuntimeConfig) -> int:
+    """Return one worker per core's worth of threads on a CPU, one where a GPU is used."""
+    device = runtime.device
+    if device == "auto":
+        device = "cuda" if _has_gpu() else "cpu"
+    if device != "cpu":
+        return 1
+    return max(1, len(os.sched_getaffinity(0)) // runtime.threads) if hasattr(os, "sched_getaffinity") else 1
+
+
+def _has_gpu() -> bool:
+    """Whether a GPU shows itself to the system, without the seconds that importing torch takes."""
+    return Path("/proc/driver/nvidia/version").exists() or Path("/dev/kfd").exists()
+
+
+def _run_here(progress: _Progress, store: Store, runtime: RuntimeConfig, watcher: Watcher) -> None:
+    command = command_line()
+    while ready := progress.ready():
+        step = ready[0]
+        del progress.waiting[step.fingerprint]
+        watcher.step_begins(step)
+        try:
+            perform(
+                step,
+                store,
+                runtime,
+                lambda done, total, note, step=step: watcher.step_moves(step, done, total, note),
+                command,
+            )
+        except UserError as error:
+            progress.fail(step, error)
+            watcher.step_ends(step, str(error))
+        else:
+            progress.done.add(step.fingerprint)
+            watcher.step_ends(step)
+
+
+def _run_in_pool(progress: _Progress, store: Store, runtime: RuntimeConfig, workers: int, watcher: Watcher) -> None:
+    command = command_line()
+    context = get_context("spawn")
+    messages = context.Queue()
+    running: dict[Future[bool], Step] = {}
+    pool = ProcessPoolExecutor(workers, context, start_worker, (messages, runtime.threads))
+    try:
+        while True:
+            for step in progress.ready()[: workers - len(running)]:
+                del progress.waiting[step.fingerprint]
+                running[pool.submit(work, step, store.root, runtime, command)] = step
+                watcher.step_begins(step)
+            if not running:
+                return
+            finished, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
+            _pass_on(messages, {step.fingerprint: step for step in running.values()}, watcher)
+            for future in finished:
+                _settle(future, running.pop(future), progress, watcher)
+    except BaseException:
+        for process in list((pool._processes or {}).values()):
+            process.terminate()  # safe: a killed step continues from what it left
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        messages.cancel_join_thread()
+
+
+def _pass_on(messages: queues.Queue[Message], steps: dict[str, Step], watcher: Watcher) -> None:
+    while True:
+        try:
+            message = messages.get_nowait()
+        except queues.Empty:
+            return
+        if message.fingerprint in steps:
+            watcher.step_moves(steps[message.fingerprint], message.done, message.total, message.note)
+
+
+def _settle(future: Future[bool], step: Step, progress: _Progress, watcher: Watcher) -> None:
+    try:
+        future.result()
+    except UserError as error:
+        progress.fail(step, error)
+        watcher.step_ends(step, str(error))
+    except BrokenProcessPool:
+        raise StoreError(
+            f"A worker process died during {step.label!r}; often the machine ran out of memory. Finished work is "
+            "kept: run the same command again, perhaps with --set workers=1."
+        ) from None
+    else:
+        progress.done.add(step.fingerprint)
+        watcher.step_ends(step)

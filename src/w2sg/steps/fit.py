@@ -1,0 +1,46 @@
+"""The step that tunes a model on training texts, through the one training path in `models.fit`."""
+
+from __future__ import annotations
+
+from w2sg.config import Config
+from w2sg.models.fit_config import FitConfig
+from w2sg.steps.base import Cost, Outcome, Step, Workspace
+from w2sg.steps.inputs import read_targets
+from w2sg.steps.model import ModelRef, Node, tuned_folder
+
+
+class FitSettings(Config):
+    """What is tuned, how, from which seed."""
+
+    model: ModelRef
+    """The checkpoint that training starts from."""
+    fit: FitConfig
+    """The training settings."""
+    seed: int
+    """The root of data order, dropout and fresh weights."""
+
+
+def fit_step(node: Node, targets: Step, config: FitConfig, seed: int, label: str) -> Node:
+    """Return `node` tuned on the texts of `targets`."""
+    settings = FitSettings(model=node.ref, fit=config, seed=seed)
+    return Node(node.ref, Step("fit", settings, {"targets": targets, **node.parents()}, label))
+
+
+def run(step: Step, work: Workspace) -> Outcome:
+    """Train, continuing from the last checkpoint of an interrupted attempt."""
+    from w2sg.models.fit import fit
+
+    settings = step.settings
+    assert isinstance(settings, FitSettings)
+    result = fit(
+        settings.model.config,
+        read_targets(work.parents["targets"]),
+        settings.fit,
+        seed=settings.seed,
+        folder=work.folder,
+        runtime=work.runtime,
+        progress=work.progress,
+        tuned=tuned_folder(work),
+    )
+    losses = [[step, round(loss, 6)] for step, loss in result.losses]
+    return Outcome({"steps": result.steps, "losses": losses}, Cost(tokens_trained=result.tokens_trained))

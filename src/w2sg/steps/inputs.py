@@ -1,0 +1,68 @@
+"""How steps read what their parents wrote: the task's items and gold, responses, labels, targets.
+
+File names are agreed here, once; the files themselves are written by the steps named beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from w2sg.records import Example, Item, ItemScore, Response, Role, Target, WeakLabel
+from w2sg.storage import read_lines, read_rows
+
+if TYPE_CHECKING:
+    from w2sg.steps.base import Step
+    from w2sg.tasks.base import Task
+
+ITEMS = "items.jsonl"  # steps.task
+RESPONSES = "responses.jsonl"  # steps.sample
+LABELS = "weak_labels.jsonl"  # steps.label
+TARGETS = "targets.jsonl"  # steps.targets
+MODEL = "model"  # steps.fit: a folder that from_pretrained loads
+SCORES = "scores.jsonl"  # steps.score
+SEALED_ACCESS = "sealed-access.jsonl"  # whoever opens sealed gold leaves a line here
+
+
+def task_of(step: Step) -> Task:
+    """Return the task that a step's `task` parent laid out."""
+    from w2sg.steps.task import TaskSettings
+
+    settings = step.parents["task"].settings
+    assert isinstance(settings, TaskSettings)
+    return settings.task.build()
+
+
+def read_items(folder: Path, roles: Iterable[Role]) -> list[Item]:
+    """Return the items of the given roles, in the task's order."""
+    wanted = set(roles)
+    return [item for item in read_rows(folder / ITEMS, Item) if item.role in wanted]
+
+
+def read_examples(folder: Path, roles: Iterable[Role]) -> list[Example]:
+    """Return the examples of the given roles, in the task's order."""
+    return [item.example for item in read_items(folder, roles)]
+
+
+def read_responses(folder: Path) -> Iterator[tuple[str, list[Response]]]:
+    """Yield (id, all responses to it) question by question, without holding the whole file."""
+    rows = (Response.from_dict(row) for row in read_lines(folder / RESPONSES))
+    for id, group in groupby(rows, key=lambda row: row.id):
+        yield id, list(group)
+
+
+def read_labels(folder: Path) -> list[WeakLabel]:
+    """Return the weak labels of a label step."""
+    return read_rows(folder / LABELS, WeakLabel)
+
+
+def read_targets(folder: Path) -> list[Target]:
+    """Return the training texts of a targets step."""
+    return read_rows(folder / TARGETS, Target)
+
+
+def read_scores(folder: Path) -> list[ItemScore]:
+    """Return the grades of a score step."""
+    return read_rows(folder / SCORES, ItemScore)

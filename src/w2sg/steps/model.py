@@ -1,0 +1,59 @@
+"""A model as steps refer to it: the untouched checkpoint by its content, and perhaps the step that tuned it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from w2sg.config import Config, runtime
+from w2sg.models.base import ModelConfig
+from w2sg.steps.base import Step, Workspace
+from w2sg.steps.inputs import MODEL
+
+if TYPE_CHECKING:
+    from w2sg.models.hf import LanguageModel
+
+
+class ModelRef(Config):
+    """A checkpoint named by what is in it, so that results outlive a moved folder."""
+
+    config: ModelConfig = runtime(...)
+    """Where the checkpoint is."""
+    content: dict[str, Any]
+    """Its identity: digests of its files, or Hub id and revision."""
+
+    @classmethod
+    def of(cls, config: ModelConfig) -> ModelRef:
+        """Refer to the checkpoint of `config`.
+
+        Raises:
+            ModelError: there is no such model.
+        """
+        from w2sg.models.identity import resolve
+
+        return cls(config=config, content={**resolve(config), "system": config.system})
+
+
+@dataclass(frozen=True)
+class Node:
+    """A model in the graph: the checkpoint, and the fit step that tuned it (None: untouched)."""
+
+    ref: ModelRef
+    tuned: Step | None = None
+
+    def parents(self) -> dict[str, Step]:
+        """Return the node's part in a step's parents."""
+        return {} if self.tuned is None else {"model": self.tuned}
+
+
+def load(ref: ModelRef, work: Workspace) -> LanguageModel:
+    """Load the node that a step was built with: its reference, tuned by its `model` parent if it has one."""
+    from w2sg.models.hf import load as load_model
+
+    return load_model(ref.config, work.runtime, tuned_folder(work))
+
+
+def tuned_folder(work: Workspace) -> Path | None:
+    """Return the folder of the tuned checkpoint among the step's parents, if there is one."""
+    return work.parents["model"] / MODEL if "model" in work.parents else None

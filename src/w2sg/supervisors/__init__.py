@@ -1,0 +1,17 @@
+"""Supervisors: what labels the transfer questions.
+
+A supervisor is a Config with a literal `kind` and `node(cast)`, which adds the steps that make it to the graph
+and returns the model that answers.
+"""
+
+from w2sg.registry import Registry
+
+SUPERVISORS = Registry(
+    "supervisors",
+    {
+        "teacher": "w2sg.supervisors.single:Teacher",
+        "student": "w2sg.supervisors.single:Student",
+    },
+)
+
+__all__ = ["SUPERVISORS"]
