@@ -1,0 +1,163 @@
+"""The one way responses are sampled: questions in fixed chunks, random streams keyed by question and sample.
+
+Chunks follow from the requests and the settings alone, so a killed run continues with the same bits. How tokens are
+computed is left to `decode.branching` (models of the Llama family), `decode.generic` (all others) and, for tests,
+`models.scripted`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from w2sg.decode.config import SamplingConfig
+from w2sg.models.base import Progress, RuntimeConfig, silent
+from w2sg.models.scripted import ScriptedModel
+from w2sg.records import Prompt, Response, by_id
+from w2sg.seeding import stream
+
+if TYPE_CHECKING:
+    from w2sg.models.hf import LanguageModel
+
+STREAM = "sample"
+"""Names the random streams of sampling under a run's seed."""
+
+_TELL_EVERY_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Request:
+    """A question to be answered; `id` joins the responses to it and names their random streams."""
+
+    id: str
+    prompt: Prompt
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One response to be sampled: the prompt's ids, how many tokens it may have, and one uniform number in [0, 1)
+    for each of them (none for greedy decoding)."""
+
+    prompt: Sequence[int]
+    limit: int
+    uniforms: np.ndarray
+
+
+Tick = Callable[[int, int], None]
+"""Called by an engine with (responses finished, tokens sampled) since its last call."""
+
+
+def sample(
+    model: LanguageModel | ScriptedModel,
+    requests: Sequence[Request],
+    config: SamplingConfig,
+    *,
+    seed: int,
+    runtime: RuntimeConfig,
+    finished: Collection[str] = (),
+    progress: Progress = silent,
+) -> Iterator[list[Response]]:
+    """Yield, chunk by chunk, all responses to each question, in the order of `requests` and of sample numbers.
+
+    The token at place t of sample k to question q is the inverse of the model's cumulative distribution (tokens in
+    the order of their ids) at the t-th number of the stream (seed, q, k), so a response depends on its own question
+    alone, up to the rounding of floating-point sums. A prompt that fills the model's context gets responses of no
+    tokens, unfinished.
+
+    Args:
+        finished: ids of questions that need no sampling; a chunk is skipped when all of its questions are among them.
+        progress: told of finished responses.
+
+    Raises:
+        DataError: two requests share an id.
+    """
+    by_id(requests, "requests")
+    done, told = set(finished), _Progress(progress, len(requests) * config.samples)
+    per_chunk = max(1, config.chunk // config.samples)
+    for start in range(0, len(requests), per_chunk):
+        chunk = requests[start : start + per_chunk]
+        if all(request.id in done for request in chunk):
+            told.tick(len(chunk) * config.samples, 0)
+        elif isinstance(model, ScriptedModel):
+            yield [_scripted(model, request, number, seed) for request in chunk for number in range(config.samples)]
+            told.tick(len(chunk) * config.samples, 0)
+        else:
+            yield _respond(model, chunk, config, seed, runtime, told.tick)
+    told.finish()
+
+
+def uniforms(seed: int, id: str, sample: int, count: int) -> np.ndarray:
+    """Return the numbers in [0, 1) that decide the tokens of one response; a longer `count` only appends."""
+    return stream(seed, STREAM, id, sample).random(count)
+
+
+def _respond(
+    model: LanguageModel,
+    chunk: Sequence[Request],
+    config: SamplingConfig,
+    seed: int,
+    runtime: RuntimeConfig,
+    tick: Tick,
+) -> list[Response]:
+    branches: dict[tuple[int, int], Branch] = {}
+    for place, request in enumerate(chunk):
+        prompt = model.prompt_ids(request.prompt)
+        limit = min(config.max_new_tokens, model.max_length - len(prompt))
+        if limit <= 0:
+            tick(config.samples, 0)
+            continue
+        for number in range(config.samples):
+            numbers = uniforms(seed, request.id, number, limit) if config.temperature > 0 else np.empty(0)
+            branches[place, number] = Branch(prompt, limit, numbers)
+    tokens = dict(zip(branches, _engine(model)(model, list(branches.values()), config, runtime, tick), strict=True))
+    rows = []
+    for place, request in enumerate(chunk):
+        for number in range(config.samples):
+            ids = tokens.get((place, number), [])
+            ended = bool(ids) and ids[-1] in model.stop_ids
+            rows.append(Response(request.id, number, model.text(ids), len(ids), ended))
+    return rows
+
+
+Engine = Callable[["LanguageModel", Sequence[Branch], SamplingConfig, RuntimeConfig, Tick], list[list[int]]]
+"""Samples the tokens of every branch, the stop token included where there is one."""
+
+
+def _engine(model: LanguageModel) -> Engine:
+    from w2sg.decode import branching, generic
+    from w2sg.decode.llama import LlamaForward
+
+    return branching.respond if LlamaForward.fits(model.model) else generic.respond
+
+
+def _scripted(model: ScriptedModel, request: Request, number: int, seed: int) -> Response:
+    text = model.respond(request.prompt, float(uniforms(seed, request.id, number, 1)[0]))
+    return Response(request.id, number, text, len(text.split()) + 1, True)
+
+
+class _Progress:
+    """Adds up what engines tell and passes it on a few times a second, with the speed."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress, self._total = progress, total
+        self._done = self._tokens = 0
+        self._start = self._told = monotonic()
+
+    def tick(self, responses: int, tokens: int) -> None:
+        self._done += responses
+        self._tokens += tokens
+        now = monotonic()
+        if now - self._told >= _TELL_EVERY_SECONDS:
+            self._told = now
+            self._tell(now)
+
+    def finish(self) -> None:
+        self._tell(monotonic())
+
+    def _tell(self, now: float) -> None:
+        speed = self._tokens / max(now - self._start, 1e-9)
+        self._progress(self._done, self._total, f"{speed:,.0f} tokens/s" if self._tokens else "")
