@@ -11,7 +11,9 @@ from typing import Annotated
 import typer
 
 from w2sg import __version__
-from w2sg.cli.boundary import Commands
+from w2sg.cli.boundary import Commands, ManyValues
+from w2sg.cli.ls import ls
+from w2sg.cli.plan import plan
 
 app = typer.Typer(
     name="w2sg",
@@ -42,6 +44,10 @@ def _shared(
     w2sg does this with any causal language models, and compares the student with everything it must beat:
     the teacher, itself untuned, itself trained on gold.
     """
+
+
+app.command(cls=ManyValues)(plan)
+app.command()(ls)
 
 
 def main() -> None:

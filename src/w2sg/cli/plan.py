@@ -1,0 +1,57 @@
+"""`w2sg plan`: what a run would do, what it would reuse and why, and about how long it would take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from w2sg.cli.options import ExperimentFile, Out, Seeds, Settings, StoreFolder, folders, read
+
+
+def plan(
+    experiment: ExperimentFile,
+    seeds: Seeds = None,
+    settings: Settings = None,
+    out: Out = None,
+    store: StoreFolder = None,
+    everything: Annotated[bool, typer.Option("--all", help="List the steps that are done too.")] = False,
+) -> None:
+    """Say what a run would do, what it would reuse and why, and about how long it would take. Nothing is run.
+
+    \b
+    w2sg plan experiments/quickstart.yaml
+    w2sg plan experiments/quickstart.yaml --seeds 0 1 2 --all
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from w2sg.cli.progress import clock
+    from w2sg.runs.forecast import forecast
+    from w2sg.runs.plan import make_plan
+    from w2sg.runs.runner import choose_workers
+    from w2sg.runs.store import Store
+
+    chosen = read(experiment, seeds, settings)
+    _, store_folder = folders(chosen, out, store)
+    outlook = forecast(make_plan(chosen), Store(store_folder))
+    todo = [part for part in outlook if part.seconds > 0]
+    table = Table(box=None, pad_edge=False)
+    table.add_column("step")
+    table.add_column("about", justify="right")
+    table.add_column("why")
+    for part in outlook if everything else todo:
+        about = clock(part.seconds) if part.seconds else part.state
+        table.add_row(Text(part.step.label), about, Text(part.reason, "dim"))
+    console = Console()
+    if table.row_count:
+        console.print(table)
+    reused = sum(part.state == "done" for part in outlook)
+    words = f"{len(todo)} of {len(outlook)} steps to do; {reused} are done and reused from {store_folder}."
+    if todo:
+        workers = chosen.workers or choose_workers(chosen.runtime)
+        seconds = max(sum(part.seconds for part in todo) / workers, max(part.seconds for part in todo))
+        words += f" About {clock(seconds)} on {workers} worker{'s' if workers > 1 else ''}, by the models' size or by"
+        words += " what like steps took before."
+    console.print(Text(words))

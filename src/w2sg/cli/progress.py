@@ -1,0 +1,132 @@
+"""How a run shows itself: bars with the time left on a terminal, one line per finished step elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.progress import Task
+
+    from w2sg.steps.base import Step
+
+_SHARE = 1000
+"""A step's bar counts thousandths: its own unit is in its note."""
+
+
+def clock(seconds: float) -> str:
+    """Return a length of time in words as short as they can be: `45 s`, `3 min 20 s`, `2 h 05 min`."""
+    seconds = max(0, round(seconds))
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60:02d} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
+
+
+class _Left(ProgressColumn):
+    """The time left, as the bars' owner reckons it."""
+
+    def render(self, task: Task) -> Text:
+        left = task.fields.get("left")
+        return Text("" if left is None else f"{clock(left)} left", style="progress.remaining")
+
+
+class Bars:
+    """Watches a run (see `runs.runner.Watcher`). `expected` holds estimated seconds by step: they decide how much of
+    the whole a step is, so that the time left is reckoned from work, not from a count of unequal steps."""
+
+    def __init__(self, expected: Mapping[str, float], console: Console | None = None) -> None:
+        self._expected = expected
+        self._console = console or Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            _Left(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}", style="dim", markup=False),
+            console=self._console,
+            disable=not self._console.is_terminal,
+            transient=True,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._began: dict[str, float] = {}
+        self._fraction: dict[str, float] = {}
+        self._whole: TaskID | None = None
+        self._total = self._ended = 0
+        self._work_done = 0.0
+        self._start = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def begin(self, steps: int, reused: int) -> None:
+        """Say how much is to do, and open the bar of the whole."""
+        self._total, self._start = steps, time.monotonic()
+        if not steps:
+            return
+        again = f", {reused} found done and kept" if reused else ""
+        self._console.print(f"{steps} steps to do{again}.", highlight=False)
+        self._whole = self._progress.add_task(f"all {steps} steps", total=_SHARE, note="", left=None)
+
+    def step_begins(self, step: Step) -> None:
+        """Open the step's bar."""
+        self._began[step.fingerprint] = time.monotonic()
+        self._fraction[step.fingerprint] = 0.0
+        self._tasks[step.fingerprint] = self._progress.add_task(step.label, total=_SHARE, note="", left=None)
+
+    def step_moves(self, step: Step, done: int, total: int, note: str) -> None:
+        """Move the step's bar."""
+        if step.fingerprint not in self._tasks or total <= 0:
+            return
+        fraction = min(1.0, done / total)
+        self._fraction[step.fingerprint] = fraction
+        spent = time.monotonic() - self._began[step.fingerprint]
+        left = spent / fraction - spent if fraction > 0.02 else None
+        self._progress.update(
+            self._tasks[step.fingerprint], completed=round(fraction * _SHARE), left=left, note=note or f"{done}/{total}"
+        )
+        self._move_whole()
+
+    def step_ends(self, step: Step, failure: str = "") -> None:
+        """Close the step's bar; elsewhere than on a terminal, write a line."""
+        self._ended += 1
+        spent = time.monotonic() - self._began.pop(step.fingerprint, time.monotonic())
+        self._fraction.pop(step.fingerprint, None)
+        if (task := self._tasks.pop(step.fingerprint, None)) is not None:
+            self._progress.remove_task(task)
+        self._work_done += self._weight(step.fingerprint)
+        if failure:
+            self._console.print(Text("failed ", "red").append(f"{step.label}: {failure}", "default"))
+        elif not self._console.is_terminal:
+            self._console.print(
+                f"[{self._ended}/{self._total}] {step.label}  {clock(spent)}", markup=False, highlight=False
+            )
+        self._move_whole()
+
+    def _weight(self, fingerprint: str) -> float:
+        return self._expected.get(fingerprint, 1.0)
+
+    def _move_whole(self) -> None:
+        if self._whole is None:
+            return
+        running = sum(self._weight(name) * share for name, share in self._fraction.items())
+        everything = max(sum(self._expected.values()), self._work_done + running, 1e-9)
+        share = min(1.0, (self._work_done + running) / everything)
+        spent = time.monotonic() - self._start
+        left = spent / share - spent if share > 0.01 else None
+        self._progress.update(
+            self._whole, completed=round(share * _SHARE), left=left, note=f"{self._ended}/{self._total}"
+        )
