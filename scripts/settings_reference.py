@@ -1,0 +1,154 @@
+"""Writes docs/settings.md, the reference of every setting, from the settings' own types, defaults and sentences.
+
+python scripts/settings_reference.py            write the file
+python scripts/settings_reference.py --check    say whether the file is up to date (exit code 1 if not)
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import types
+import typing
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from w2sg.config import Config
+from w2sg.decode.config import SamplingConfig
+from w2sg.elicit import ELICITORS
+from w2sg.models.base import ModelConfig, RuntimeConfig
+from w2sg.models.fit_config import FitConfig, LoraConfig
+from w2sg.recipes import RECIPES
+from w2sg.registry import Registry
+from w2sg.runs.experiment import Experiment, Statistics
+from w2sg.schedules import SCHEDULES
+from w2sg.schedules.methods import CONTROLS, METHODS, PLAIN
+from w2sg.supervisors import SUPERVISORS
+from w2sg.tasks import TASKS
+from w2sg.tasks.base import SplitConfig
+
+TARGET = Path(__file__).parents[1] / "docs" / "settings.md"
+
+OPENING = """# Settings
+
+Everything that an experiment file may say. This page is made from the settings themselves by
+`scripts/settings_reference.py`; a test fails when it is stale.
+
+A setting marked *runtime* only decides how the work is run on this machine. Every other setting decides the result:
+change it, and the steps that rest on it are computed anew, and no others. A part with a `kind` may be given by that
+name alone (`elicit: vote`) or as a mapping (`elicit: {kind: vote, samples: 8}`).
+"""
+
+
+def type_words(annotation: Any) -> str:
+    """A type as a reader of YAML thinks of it."""
+    origin, inside = get_origin(annotation), get_args(annotation)
+    if origin is typing.Annotated:
+        return type_words(inside[0])
+    if origin is typing.Literal:
+        return " \\| ".join(f"`{value}`" for value in inside)
+    if origin in (types.UnionType, typing.Union):
+        kinds = [type_words(part) for part in inside if part is not type(None)]
+        if all(isinstance(part, type) and issubclass(part, BaseModel) for part in inside) and len(inside) > 1:
+            return "one of the parts below"
+        return " \\| ".join([*kinds, *(["none"] if type(None) in inside else [])])
+    if origin in (tuple, list):
+        return f"list of {type_words(inside[0])}"
+    if origin is dict:
+        return f"mapping of name to {type_words(inside[1])}"
+    words = {str: "text", int: "whole number", float: "number", bool: "true \\| false", Path: "path"}
+    if annotation in words:
+        return words[annotation]
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    return str(annotation).rpartition(".")[2].strip("'>")
+
+
+def default_words(field: FieldInfo) -> str:
+    """A default as it would be written in YAML."""
+    if field.is_required():
+        return "**required**"
+    if field.default is PydanticUndefined or isinstance(field.default, BaseModel):
+        return ""
+    if field.default is None:
+        return "none"
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
+    if isinstance(field.default, tuple):
+        return f"`[{', '.join(map(str, field.default))}]`"
+    return f"`{field.default}`" if field.default != "" else "empty"
+
+
+def table(config: type[Config]) -> list[str]:
+    """A settings class as its first sentence and a table of its fields."""
+    lines = [inspect.cleandoc(config.__doc__ or "").replace("\n", " "), ""]
+    fields = {name: field for name, field in config.model_fields.items() if name != "kind"}
+    if not fields:
+        return [*lines, "No settings.", ""]
+    lines += ["| setting | type | default | meaning |", "|---|---|---|---|"]
+    for name, field in fields.items():
+        marks = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        meaning = " ".join((field.description or "").split()).replace("|", "\\|")
+        meaning += " *Runtime.*" if marks.get("w2sg_runtime") else ""
+        lines.append(f"| `{name}` | {type_words(field.annotation)} | {default_words(field)} | {meaning} |")
+    return [*lines, ""]
+
+
+def parts(title: str, registry: Registry, opening: str) -> list[str]:
+    """Every part of one kind."""
+    lines = [f"## {title}", "", opening, ""]
+    for name in registry.names():
+        lines += [f"### `{name}`", "", *table(registry.get(name))]
+    return lines
+
+
+def methods() -> list[str]:
+    """The named methods and controls as compositions."""
+    lines = ["## Named methods and controls", ""]
+    lines += ["A method is a composition of four parts; a new one is a line in the experiment file:", ""]
+    lines += [
+        "```yaml",
+        "methods:",
+        "  imitation:",
+        "  imitation-vote:",
+        "  vote-of-4: {elicit: {kind: vote, samples: 4}}",
+    ]
+    lines += ["```", "", "| name | supervisor | elicit | recipe | schedule |", "|---|---|---|---|---|"]
+    for name, changes in {**METHODS, **CONTROLS}.items():
+        made = {**PLAIN, **changes}
+        cells = " | ".join(f"`{made[part]}`" for part in ("supervisor", "elicit", "recipe", "schedule"))
+        lines.append(f"| `{name}`{' (control)' if name in CONTROLS else ''} | {cells} |")
+    return [*lines, ""]
+
+
+def page() -> str:
+    """The whole page."""
+    lines = [OPENING, "## Experiment", "", *table(Experiment)]
+    for config in (ModelConfig, FitConfig, LoraConfig, SplitConfig, SamplingConfig, Statistics, RuntimeConfig):
+        lines += [f"## {config.__name__}", "", *table(config)]
+    lines += methods()
+    lines += parts("Tasks", TASKS, "A task is given by its kind, or as a mapping with `kind` and its settings.")
+    lines += parts("Supervisors", SUPERVISORS, "What labels the transfer questions.")
+    lines += parts("Elicitors", ELICITORS, "How a supervisor's answers become weak labels.")
+    lines += parts("Recipes", RECIPES, "How the student learns from weak labels.")
+    lines += parts("Schedules", SCHEDULES, "Who teaches whom, in which order.")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def main() -> int:
+    """Write the page, or check it."""
+    fresh = page()
+    if "--check" in sys.argv[1:]:
+        stale = not TARGET.is_file() or TARGET.read_text(encoding="utf-8") != fresh
+        print(f"{TARGET} is {'stale: run python scripts/settings_reference.py' if stale else 'up to date'}")
+        return int(stale)
+    TARGET.write_text(fresh, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
