@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from w2sg.models.base import ModelConfig, RuntimeConfig
+from w2sg.models.base import ModelConfig, Progress, RuntimeConfig, silent
+from w2sg.models.fit_config import FitConfig
 from w2sg.models.identity import SCRIPTED
+from w2sg.records import Target
 
 if TYPE_CHECKING:
+    from w2sg.models.fit import FitResult
     from w2sg.models.hf import LanguageModel
     from w2sg.models.scripted import ScriptedModel
 
@@ -26,3 +30,28 @@ def load(config: ModelConfig, runtime: RuntimeConfig, tuned: Path | None = None)
     from w2sg.models import hf
 
     return hf.load(config, runtime, tuned)
+
+
+def train(
+    config: ModelConfig,
+    targets: Sequence[Target],
+    settings: FitConfig,
+    *,
+    seed: int,
+    folder: Path,
+    runtime: RuntimeConfig,
+    progress: Progress = silent,
+    tuned: Path | None = None,
+) -> FitResult | None:
+    """Train the model that `config` names and write it to `folder/"model"`; see `models.fit.fit`.
+
+    A scripted model learns by heart, which is nothing to report: it returns None.
+    """
+    if config.path.startswith(SCRIPTED):
+        from w2sg.models import scripted
+
+        scripted.load(config, tuned).trained(targets, seed).save(folder / "model")
+        return None
+    from w2sg.models.fit import fit
+
+    return fit(config, targets, settings, seed=seed, folder=folder, runtime=runtime, progress=progress, tuned=tuned)

@@ -11,15 +11,19 @@ import queue as queues
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from w2sg.errors import StoreError, UserError
 from w2sg.models.base import RuntimeConfig
 from w2sg.runs.store import Store, command_line
 from w2sg.runs.work import Message, perform, start_worker, work
 from w2sg.steps.base import Step
+
+if TYPE_CHECKING:
+    from multiprocessing.queues import Queue
 
 
 class Watcher(Protocol):
@@ -144,13 +148,7 @@ def _run_here(progress: _Progress, store: Store, runtime: RuntimeConfig, watcher
         del progress.waiting[step.fingerprint]
         watcher.step_begins(step)
         try:
-            perform(
-                step,
-                store,
-                runtime,
-                lambda done, total, note, step=step: watcher.step_moves(step, done, total, note),
-                command,
-            )
+            perform(step, store, runtime, partial(watcher.step_moves, step), command)
         except UserError as error:
             progress.fail(step, error)
             watcher.step_ends(step, str(error))
@@ -186,7 +184,7 @@ def _run_in_pool(progress: _Progress, store: Store, runtime: RuntimeConfig, work
         messages.cancel_join_thread()
 
 
-def _pass_on(messages: queues.Queue[Message], steps: dict[str, Step], watcher: Watcher) -> None:
+def _pass_on(messages: Queue[Message], steps: dict[str, Step], watcher: Watcher) -> None:
     while True:
         try:
             message = messages.get_nowait()

@@ -28,11 +28,11 @@ def fit_step(node: Node, targets: Step, config: FitConfig, seed: int, label: str
 
 def run(step: Step, work: Workspace) -> Outcome:
     """Train, continuing from the last checkpoint of an interrupted attempt."""
-    from w2sg.models.fit import fit
+    from w2sg.models.loading import train
 
     settings = step.settings
     assert isinstance(settings, FitSettings)
-    result = fit(
+    result = train(
         settings.model.config,
         read_targets(work.parents["targets"]),
         settings.fit,
@@ -42,5 +42,13 @@ def run(step: Step, work: Workspace) -> Outcome:
         progress=work.progress,
         tuned=tuned_folder(work),
     )
-    losses = [[step, round(loss, 6)] for step, loss in result.losses]
-    return Outcome({"steps": result.steps, "losses": losses}, Cost(tokens_trained=result.tokens_trained))
+    if result is None:
+        return Outcome()
+    summary = {
+        "steps": result.steps,
+        "texts": result.texts,
+        "truncated": result.truncated,
+        "too_long": result.too_long,
+        "losses": [[number, round(loss, 6)] for number, loss in result.losses],
+    }
+    return Outcome(summary, Cost(tokens_trained=result.tokens_trained))

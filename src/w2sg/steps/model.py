@@ -13,6 +13,7 @@ from w2sg.steps.inputs import MODEL
 
 if TYPE_CHECKING:
     from w2sg.models.hf import LanguageModel
+    from w2sg.models.scripted import ScriptedModel
 
 
 class ModelRef(Config):
@@ -47,9 +48,9 @@ class Node:
         return {} if self.tuned is None else {"model": self.tuned}
 
 
-def load(ref: ModelRef, work: Workspace) -> LanguageModel:
+def load(ref: ModelRef, work: Workspace) -> LanguageModel | ScriptedModel:
     """Load the node that a step was built with: its reference, tuned by its `model` parent if it has one."""
-    from w2sg.models.hf import load as load_model
+    from w2sg.models.loading import load as load_model
 
     return load_model(ref.config, work.runtime, tuned_folder(work))
 
