@@ -69,7 +69,7 @@ def test_nan_is_never_written(tmp_path: Path) -> None:
 
 def test_a_damaged_json_file_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{")
-    with pytest.raises(StoreError, match="is damaged .* Delete it and run again"):
+    with pytest.raises(StoreError, match=r"is damaged .* Delete it and run again"):
         read_json(tmp_path / "x.json")
 
 

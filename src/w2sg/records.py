@@ -192,6 +192,16 @@ class ItemScore(Row):
     difficulty: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LabelScore(Row):
+    """The grade of one weak label, given after training: `confidence` in [0, 1], or None where none is stated."""
+
+    id: str
+    answer: str | None
+    correct: bool
+    confidence: float | None = None
+
+
 class _HasId(Protocol):
     @property
     def id(self) -> str: ...

@@ -10,7 +10,9 @@ from functools import cached_property
 
 from w2sg.decode.config import SamplingConfig
 from w2sg.runs.experiment import Experiment
+from w2sg.schedules.base import Product
 from w2sg.steps.base import Step
+from w2sg.steps.label_score import label_score_step
 from w2sg.steps.model import ModelRef, Node
 from w2sg.steps.sample import sample_step
 from w2sg.steps.score import score_step
@@ -29,9 +31,14 @@ class Arm:
     seed: int
     task_step: Step
     node: Node
-    labels: Step | None
     answers: Step
     scores: Step
+    labels: Step | None = None
+    label_scores: Step | None = None
+
+    def leaves(self) -> list[Step]:
+        """Return the steps that nothing rests on: the grades of the test, and of the weak labels if there are any."""
+        return [self.scores, *([self.label_scores] if self.label_scores is not None else [])]
 
     def production(self) -> list[Step]:
         """Return the steps that make the model; answering and grading the test is not among them."""
@@ -50,8 +57,9 @@ class Plan:
         """Every step once, parents before children. Two arms that need the same work share the step."""
         found: dict[str, Step] = {}
         for arm in self.arms:
-            for step in arm.scores.ancestors():
-                found.setdefault(step.fingerprint, step)
+            for leaf in arm.leaves():
+                for step in leaf.ancestors():
+                    found.setdefault(step.fingerprint, step)
         return tuple(found.values())
 
 
@@ -85,10 +93,13 @@ def make_plan(experiment: Experiment) -> Plan:
                 seed=seed,
             )
             for name, method in experiment.arms().items():
-                product = method.product(name, cast)
-                answers = sample_step(
-                    product.node, laid_out, ("test",), greedy, seed, cast.label(f"{name} answers the test")
-                )
-                scores = score_step(answers, laid_out, cast.label(f"grades of {name}"))
-                arms.append(Arm(config.name, name, seed, laid_out, product.node, product.labels, answers, scores))
+                arms.append(_arm(name, cast, method.product(name, cast), greedy))
     return Plan(experiment, tuple(arms))
+
+
+def _arm(name: str, cast: Cast, product: Product, greedy: SamplingConfig) -> Arm:
+    answers = sample_step(product.node, cast.task, ("test",), greedy, cast.seed, cast.label(f"{name} answers the test"))
+    scores = score_step(answers, cast.task, cast.label(f"grades of {name}"))
+    labels = product.labels
+    graded = label_score_step(labels, cast.task, cast.label(f"grades of the labels for {name}")) if labels else None
+    return Arm(cast.name, name, cast.seed, cast.task, product.node, answers, scores, labels, graded)

@@ -32,6 +32,7 @@ KINDS: dict[str, Kind] = {
     "targets": Kind("w2sg.steps.targets:run", 1),
     "fit": Kind("w2sg.steps.fit:run", 1),
     "score": Kind("w2sg.steps.score:run", 1),
+    "label-score": Kind("w2sg.steps.label_score:run", 1),
 }
 
 

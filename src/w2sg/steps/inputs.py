@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from w2sg.records import Example, Item, ItemScore, Response, Role, Target, WeakLabel
+from w2sg.records import Example, Item, ItemScore, LabelScore, Response, Role, Target, WeakLabel
 from w2sg.storage import read_lines, read_rows
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ LABELS = "weak_labels.jsonl"  # steps.label
 TARGETS = "targets.jsonl"  # steps.targets
 MODEL = "model"  # steps.fit: a folder that from_pretrained loads
 SCORES = "scores.jsonl"  # steps.score
+LABEL_SCORES = "label_scores.jsonl"  # steps.label_score
 SEALED_ACCESS = "sealed-access.jsonl"  # whoever opens sealed gold leaves a line here
 
 
@@ -66,3 +67,8 @@ def read_targets(folder: Path) -> list[Target]:
 def read_scores(folder: Path) -> list[ItemScore]:
     """Return the grades of a score step."""
     return read_rows(folder / SCORES, ItemScore)
+
+
+def read_label_scores(folder: Path) -> list[LabelScore]:
+    """Return the grades of a label-score step."""
+    return read_rows(folder / LABEL_SCORES, LabelScore)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from w2sg.config import Config
 from w2sg.errors import DataError
-from w2sg.records import ItemScore, join
+from w2sg.records import Gold, Item, ItemScore, join
 from w2sg.steps.base import Outcome, Step, Workspace
 from w2sg.steps.inputs import SCORES, SEALED_ACCESS, read_items, read_responses, task_of
 from w2sg.storage import write_rows
+from w2sg.tasks.base import Task
 
 
 class ScoreSettings(Config):
@@ -28,8 +32,9 @@ def run(step: Step, work: Workspace) -> Outcome:
     gold = open_sealed(work.parents["task"], by=step.label, reason="score", log=work.folder / SEALED_ACCESS)
     responses = dict(read_responses(work.parents["samples"]))
     ids = [item.example.id for item in items]
+    truths = join(ids, gold, "gold")
     scores = []
-    for item, answers, truth in zip(items, join(ids, responses, "response"), join(ids, gold, "gold"), strict=True):
+    for item, answers, truth in zip(items, join(ids, responses, "response"), truths, strict=True):
         if len(answers) != 1:
             raise DataError(f"Scoring needs one response per question; {item.example.id!r} has {len(answers)}.")
         answer = task.parse(answers[0].text, item.example)
@@ -40,4 +45,17 @@ def run(step: Step, work: Workspace) -> Outcome:
     write_rows(work.folder / SCORES, scores)
     right = sum(score.correct for score in scores)
     unparsed = sum(not score.parsed for score in scores)
-    return Outcome({"n": len(scores), "accuracy": right / len(scores) if scores else None, "unparsed": unparsed})
+    accuracy = right / len(scores) if scores else None
+    majority = _majority(task, items, truths)
+    return Outcome({"n": len(scores), "accuracy": accuracy, "unparsed": unparsed, "majority": majority})
+
+
+def _majority(task: Task, items: Sequence[Item], truths: Sequence[Gold]) -> dict[str, float]:
+    """Return, for `all` and each stratum, the accuracy of giving gold's most frequent answer to everything."""
+    counts: dict[str, Counter[str | None]] = {}
+    for item, truth in zip(items, truths, strict=True):
+        answer = task.parse(task.gold_response(item.example, truth, reasoning=False), item.example)
+        for stratum in ("all", item.stratum):
+            if stratum:
+                counts.setdefault(stratum, Counter())[answer] += 1
+    return {stratum: count.most_common(1)[0][1] / count.total() for stratum, count in counts.items()}

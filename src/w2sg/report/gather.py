@@ -1,0 +1,112 @@
+"""From a finished run's store to the report's input: grades, costs, provenance and facts, read and not recomputed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import w2sg
+from w2sg.config import fingerprint
+from w2sg.report.collect import ArmResult, LabelScore, RunMeta, StepRecord, TaskFacts
+from w2sg.report.results import SCHEMA_VERSION
+from w2sg.runs.plan import Arm, Plan
+from w2sg.runs.store import RECORD, Store, command_line, provenance
+from w2sg.steps.base import Step
+from w2sg.steps.inputs import SEALED_ACCESS, read_label_scores, read_scores
+from w2sg.tasks.sealed import read_accesses
+
+
+def identity(plan: Plan) -> str:
+    """Return the fingerprint of everything that the results of `plan` rest on."""
+    arms = [[arm.task, arm.method, arm.seed, *(leaf.fingerprint for leaf in arm.leaves())] for arm in plan.arms]
+    return fingerprint(
+        [SCHEMA_VERSION, w2sg.__version__, plan.experiment.name, arms, plan.experiment.statistics.identity()]
+    )
+
+
+def gather(plan: Plan, store: Store, computed: Iterable[str] = ()) -> tuple[list[ArmResult], RunMeta]:
+    """Return what `collect` takes. `computed` names the fingerprints that this run did itself.
+
+    Raises:
+        StoreError: a step is missing or damaged.
+    """
+    records = {step.fingerprint: store.record(step) for step in plan.steps}
+    arms = [_arm(arm, store, records) for arm in plan.arms]
+    now = provenance()
+    meta = RunMeta(
+        name=plan.experiment.name,
+        command=shlex.join(command_line()),
+        w2sg_version=w2sg.__version__,
+        created=now["finished"],
+        versions={"python": now["python"], **now["packages"]},
+        hardware=hardware(plan),
+        settings=plan.experiment.model_dump(mode="json"),
+        provenance=[_record(step, store, records, set(computed)) for step in plan.steps],
+        facts=_facts(plan, records),
+    )
+    return arms, meta
+
+
+def _arm(arm: Arm, store: Store, records: dict[str, Any]) -> ArmResult:
+    steps = [step.fingerprint for step in arm.scores.ancestors()]
+    costs = [records[name]["cost"] for name in steps]
+    graded = read_label_scores(store.folder(arm.label_scores)) if arm.label_scores is not None else []
+    return ArmResult(
+        task=arm.task,
+        method=arm.method,
+        seed=arm.seed if any("seed" in step.settings.identity() for step in arm.production()) else None,
+        scores=read_scores(store.folder(arm.scores)),
+        tokens_sampled=sum(cost["tokens_sampled"] for cost in costs),
+        tokens_trained=sum(cost["tokens_trained"] for cost in costs),
+        seconds=round(sum(cost["seconds"] for cost in costs), 3),
+        steps=tuple(steps),
+        labels=[LabelScore(row.id, row.answer, row.correct, row.confidence) for row in graded],
+    )
+
+
+def _record(step: Step, store: Store, records: dict[str, Any], computed: set[str]) -> StepRecord:
+    record = records[step.fingerprint]
+    folder = store.folder(step)
+    opened = read_accesses(folder / SEALED_ACCESS)
+    made = record["provenance"]
+    return StepRecord(
+        fingerprint=step.fingerprint,
+        kind=step.kind,
+        label=step.label,
+        record=(folder / RECORD).relative_to(store.root).as_posix(),
+        seconds=record["cost"]["seconds"],
+        reused=step.fingerprint not in computed,
+        parents=tuple(parent.fingerprint for parent in step.parents.values()),
+        opened_gold=opened[0].reason if opened else "",
+        versions={"w2sg": made["w2sg"], "python": made["python"], **made["packages"]},
+    )
+
+
+def _facts(plan: Plan, records: dict[str, Any]) -> list[TaskFacts]:
+    found = {arm.task: records[arm.scores.fingerprint]["summary"].get("majority", {}) for arm in plan.arms}
+    return [TaskFacts(task, majority) for task, majority in found.items()]
+
+
+def hardware(plan: Plan) -> dict[str, Any]:
+    """Return the machine in plain values: processor, cores, memory in gigabytes, the device asked for."""
+    pages = os.sysconf("SC_PHYS_PAGES") if "SC_PHYS_PAGES" in os.sysconf_names else 0
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(pages * os.sysconf("SC_PAGE_SIZE") / 2**30, 1) if pages else None,
+        "device": plan.experiment.runtime.device,
+    }
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        for line in information.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,108 @@
+"""Killed at every single write of a whole run, started again, a run ends in the same store."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import scripted_world
+from w2sg.models.base import RuntimeConfig
+from w2sg.runs.experiment import Experiment
+from w2sg.runs.plan import make_plan
+from w2sg.runs.runner import run_steps
+from w2sg.runs.store import RECORD, Store
+from w2sg.storage import hash_file
+
+KILLED = 9
+
+
+def run_whole(data: dict[str, Any], store: Path) -> int:
+    plan = make_plan(Experiment.parse(data, "the test"))
+    return run_steps(plan.steps, Store(store), RuntimeConfig(), workers=1)
+
+
+def tree(store: Path) -> dict[str, Any]:
+    """All that a run left, less what differs between any two runs: the hour, the seconds, the memory."""
+    found: dict[str, Any] = {}
+    for path in sorted(store.rglob("*")):
+        if not path.is_file() or path.parent.name == "locks":
+            continue
+        name = path.relative_to(store).as_posix()
+        if path.name == RECORD:
+            record = json.loads(path.read_text())
+            del record["provenance"], record["cost"]["seconds"], record["cost"]["peak_memory_mb"]
+            found[name] = record
+        elif path.name != "sealed-access.jsonl":  # holds the hour of each opening, and one line per attempt
+            found[name] = hash_file(path)
+    for record in found.values():
+        if isinstance(record, dict):
+            record["files"].pop("sealed-access.jsonl", None)
+    return found
+
+
+def die_at(moment: int, data: dict[str, Any], store: Path) -> int:
+    """Run in a forked child that dies, without any cleaning up, at its `moment`-th touch of the disk (before a sync,
+    before a rename, or right after a rename); return the child's exit code."""
+    child = os.fork()
+    if child == 0:
+        count = 0
+        fsync, replace = os.fsync, os.replace
+
+        def strike() -> None:
+            nonlocal count
+            count += 1
+            if count == moment:
+                os._exit(KILLED)
+
+        def dying_fsync(descriptor: Any) -> None:
+            strike()
+            fsync(descriptor)
+
+        def dying_replace(source: Any, target: Any) -> None:
+            strike()
+            replace(source, target)
+            strike()
+
+        os.fsync, os.replace = dying_fsync, dying_replace  # type: ignore[assignment]
+        try:
+            run_whole(data, store)
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.slow
+def test_killed_at_every_write_then_resumed_equals_uninterrupted(tmp_path: Path) -> None:
+    data = scripted_world.experiment(tmp_path / "data", seeds=[0])
+    run_whole(data, tmp_path / "whole")
+    expected = tree(tmp_path / "whole")
+    kills = 0
+    for moment in range(1, 10_000):
+        store = tmp_path / f"killed-{moment}"
+        code = die_at(moment, data, store)
+        if code == 0:
+            break
+        assert code == KILLED
+        kills += 1
+        run_whole(data, store)
+        assert tree(store) == expected, f"killed at touch {moment}"
+    assert kills > 100
+    print(f"killed at {kills} moments")
+
+
+def test_killed_again_and_again_a_run_still_arrives(tmp_path: Path) -> None:
+    """Every attempt gets a few writes further than the last one's finished work, however often it dies."""
+    data = scripted_world.experiment(tmp_path / "data", seeds=[0])
+    run_whole(data, tmp_path / "whole")
+    store = tmp_path / "store"
+    attempts = 0
+    while die_at(11, data, store) != 0:
+        attempts += 1
+        assert attempts < 200
+    assert attempts > 5
+    assert tree(store) == tree(tmp_path / "whole")
