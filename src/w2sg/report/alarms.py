@@ -1,0 +1,156 @@
+"""What endangers or limits the conclusions: the field's known traps, looked for in every run.
+
+An alarm puts a conclusion in doubt (a teacher that says one thing, a ceiling below the student); a note limits it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from w2sg.report.results import CONTROLS, ComparisonRow, Note, Results, Summary
+from w2sg.report.sentences import difference
+
+CONSTANT_SHARE = 0.75
+UNPARSED_SHARE = 0.10
+SEED_RANGE = 0.20
+COST_RATIO = 2.0
+
+
+def alarms(
+    results: Results, *, majority: Mapping[str, Mapping[str, float]], teacher_constant: Mapping[str, float]
+) -> list[Note]:
+    """Return the alarms and notes of a run, alarms first.
+
+    Args:
+        results: the tables.
+        majority: per task and stratum, the accuracy of always giving the most frequent gold answer.
+        teacher_constant: per task, the share of the teacher's most frequent answer.
+    """
+    found = list(_of_run(results))
+    for task in results.tasks():
+        if (share := teacher_constant.get(task, 0.0)) >= CONSTANT_SHARE:
+            found.append(
+                _alarm(
+                    task,
+                    f"The teacher gives one and the same answer to {share:.0%} of the test items: it has collapsed.",
+                )
+            )
+        found += _below_majority(results, task, majority.get(task, {}))
+        found += _headroom(results, task)
+        found += _unparsed(results, task)
+        found += _seeds(results, task)
+        found += _compute(results, task)
+    return sorted(found, key=lambda note: note.level != "alarm")
+
+
+def _alarm(task: str | None, text: str) -> Note:
+    return Note(level="alarm", task=task, text=text)
+
+
+def _note(task: str | None, text: str) -> Note:
+    return Note(level="note", task=task, text=text)
+
+
+def _of_run(results: Results) -> Iterator[Note]:
+    for helper in results.helpers:
+        text = f"{helper.name} took part as {helper.role}."
+        if helper.stronger:
+            yield _alarm(None, f"{text} It is stronger than the student: this is not supervision from weak to strong.")
+        else:
+            yield _note(None, text)
+    alone = [task for task in results.tasks() if _seed_count(results, task) == 1]
+    if alone:
+        yield _note(
+            None,
+            f"One seed ({', '.join(alone)}): intervals and tests cover the choice of test items only. Another seed may "
+            "move the numbers by more; a claim needs three seeds or more.",
+        )
+
+
+def _seed_count(results: Results, task: str) -> int:
+    return max(row.seeds for row in results.summary if row.task == task)
+
+
+def _below_majority(results: Results, task: str, majority: Mapping[str, float]) -> Iterator[Note]:
+    for stratum, share in majority.items():
+        low = [row.method for row in _arms(results, task, stratum) if row.accuracy <= share]
+        if low and stratum == results.headline(task):
+            yield _alarm(
+                task,
+                f"Always giving the most frequent answer is right on {share:.1%} of the {stratum} items; not above "
+                f"that: {', '.join(low)}.",
+            )
+
+
+def _headroom(results: Results, task: str) -> Iterator[Note]:
+    stratum = results.headline(task)
+    reasons = {
+        row.pgr_reason
+        for row in results.comparisons
+        if (row.task, row.stratum, row.against) == (task, stratum, "teacher") and row.method not in CONTROLS
+    } - {""}
+    for reason in sorted(reasons):
+        yield _note(task, f"The gap recovered (PGR) is not given on the {stratum} items: {reason}.")
+    untuned = _pair(results, task, stratum, "ceiling", "untuned")
+    if untuned is not None and untuned.low <= 0:
+        yield _alarm(
+            task,
+            f"No headroom is shown on the {stratum} items: training on gold gives {difference(untuned)} over the untuned "
+            "student. Where gold does not help, no method can be shown to.",
+        )
+    random = _pair(results, task, stratum, "random-labels", "untuned")
+    if random is not None and random.low > 0:
+        yield _alarm(
+            task,
+            f"Random labels give {difference(random)} over the untuned student on the {stratum} items: that much of every "
+            "gain is the form of the answers, not what the labels say.",
+        )
+
+
+def _unparsed(results: Results, task: str) -> Iterator[Note]:
+    high = [row for row in _arms(results, task, "all") if row.unparsed_share >= UNPARSED_SHARE]
+    if high:
+        names = ", ".join(f"{row.method} {row.unparsed_share:.0%}" for row in high)
+        yield _alarm(task, f"Many answers could not be read, and count as wrong: {names}.")
+
+
+def _seeds(results: Results, task: str) -> Iterator[Note]:
+    stratum = results.headline(task)
+    for method in results.methods(task):
+        values = [
+            row.accuracy
+            for row in results.rows
+            if (row.task, row.method, row.stratum) == (task, method, stratum) and row.seed is not None
+        ]
+        if len(values) > 1 and max(values) - min(values) >= SEED_RANGE:
+            yield _note(
+                task,
+                f"The seeds of {method} disagree on the {stratum} items: {min(values):.1%} to {max(values):.1%}. "
+                "Look at every seed before believing the mean.",
+            )
+
+
+def _compute(results: Results, task: str) -> Iterator[Note]:
+    base = results.find(task, "imitation", "all")
+    if base is None:
+        return
+    spent = base.tokens_sampled + base.tokens_trained
+    dear = [
+        f"{row.method} ({(row.tokens_sampled + row.tokens_trained) / spent:.1f} times)"
+        for row in _arms(results, task, "all")
+        if spent and row.method not in CONTROLS and row.tokens_sampled + row.tokens_trained >= COST_RATIO * spent
+    ]
+    if dear:
+        yield _note(
+            task, f"More tokens than imitation: {', '.join(dear)}. The comparison with imitation is not at equal cost."
+        )
+
+
+def _arms(results: Results, task: str, stratum: str) -> list[Summary]:
+    return [row for row in results.summary if (row.task, row.stratum) == (task, stratum)]
+
+
+def _pair(results: Results, task: str, stratum: str, method: str, against: str) -> ComparisonRow | None:
+    wanted = (task, stratum, method, against)
+    chosen = (row for row in results.comparisons if (row.task, row.stratum, row.method, row.against) == wanted)
+    return next(chosen, None)

@@ -1,0 +1,87 @@
+"""What the runs layer hands to `collect`: graded arms, the steps behind them, and what is known of run and tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from w2sg.records import ItemScore
+
+
+@dataclass(frozen=True)
+class LabelScore:
+    """One weak label, graded after training: `confidence` in [0, 1], or None where the supervisor states none."""
+
+    id: str
+    answer: str | None
+    correct: bool
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One method or control on one task with one seed (None where no seed decides anything), graded.
+
+    Costs and `steps` (fingerprints, the scoring step last) cover every step that the arm rests on. `labels` are the
+    weak labels it learnt from.
+    """
+
+    task: str
+    method: str
+    seed: int | None
+    scores: Sequence[ItemScore]
+    tokens_sampled: int = 0
+    tokens_trained: int = 0
+    seconds: float = 0.0
+    steps: tuple[str, ...] = ()
+    labels: Sequence[LabelScore] = ()
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """A step behind the numbers; fields as in `results.Provenance`."""
+
+    fingerprint: str
+    kind: str
+    label: str
+    record: str
+    seconds: float
+    reused: bool = False
+    parents: tuple[str, ...] = ()
+    opened_gold: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TaskFacts:
+    """What the test gold says of a task: the accuracy of always giving its most frequent answer, by stratum
+    (`id`, `ood`, `all`)."""
+
+    task: str
+    majority: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HelperModel:
+    """A model besides teacher and student; fields as in `results.Helper`."""
+
+    name: str
+    role: str
+    stronger: bool | None = None
+
+
+@dataclass(frozen=True)
+class RunMeta:
+    """What a run is called, what started it, and where it ran; fields as in `results.Results`."""
+
+    name: str
+    command: str
+    w2sg_version: str
+    created: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    hardware: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    helpers: Sequence[HelperModel] = ()
+    provenance: Sequence[StepRecord] = ()
+    facts: Sequence[TaskFacts] = ()

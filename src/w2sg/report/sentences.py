@@ -1,0 +1,137 @@
+"""The verdict in words: what each method's comparisons show, and what they do not.
+
+A difference counts as shown when its 95 % interval excludes 0. No sentence claims more than the table holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from w2sg.metrics.verdict import points
+from w2sg.report.results import CONTROLS, ComparisonRow, Finding, Results, ResultStratum, Verdict
+
+WHERE = {
+    "ood": "harder questions (ood)",
+    "id": "questions as hard as the teacher's own (id)",
+    "all": "all test questions",
+}
+_SHOWN = {
+    "teacher": "its teacher",
+    "untuned": "the untuned student",
+    "self-distillation": "self-distillation",
+    "imitation": "plain imitation",
+    "ceiling": "the ceiling",
+}
+_SIGNIFICANT = 0.05
+
+
+def verdicts(results: Results) -> Iterator[Verdict]:
+    """Yield the verdict of every task, stratum and method, in the order of the tables."""
+    for task in results.tasks():
+        for stratum in results.strata(task):
+            for method in results.methods(task):
+                rows = {
+                    row.against: row
+                    for row in results.comparisons
+                    if (row.task, row.stratum, row.method) == (task, stratum, method)
+                }
+                if method not in CONTROLS and rows:
+                    yield judge(task, stratum, method, rows)
+
+
+def judge(task: str, stratum: ResultStratum, method: str, rows: Mapping[str, ComparisonRow]) -> Verdict:
+    """Return the verdict that a method's comparisons, by what it is measured against, support."""
+    finding = _finding(rows)
+    untuned, own = rows.get("untuned"), rows.get("self-distillation")
+    match finding:
+        case "helped":
+            said = f"{method} helped: {_against(rows, ('untuned', 'self-distillation'))}."
+        case "elicited" if own is not None:
+            said = (
+                f"{method} beats the untuned student, but the teacher's labels are not shown to be the reason: "
+                f"{_against(rows, ('untuned', 'self-distillation'))}."
+            )
+        case "damage avoided":
+            said = (
+                f"{method} beats plain imitation by {difference(rows['imitation'])}, but not the student without weak "
+                f"labels: {_against(rows, ('untuned', 'self-distillation'))}. The gain is damage avoided, "
+                "not something learnt."
+            )
+        case "above its teacher only":
+            said = (
+                f"{method} is above its teacher, but there is no evidence that it beats the untuned student: "
+                f"{_against(rows, ('teacher', 'untuned'))}."
+            )
+        case "harmed":
+            said = f"{method} made the student worse: {_against(rows, ('untuned',))}."
+        case _:
+            said = f"No evidence that {method} helps: {_against(rows, ('untuned', 'teacher', 'self-distillation'))}."
+    parts = [said, *_limits(finding, rows), *_rest(finding, rows), *_gap(rows)]
+    if untuned is None:
+        parts.append("The run holds no untuned student, without which no gain can be read.")
+    return Verdict(task=task, stratum=stratum, method=method, finding=finding, sentence=" ".join(parts))
+
+
+def _finding(rows: Mapping[str, ComparisonRow]) -> Finding:
+    gained = {against for against, row in rows.items() if row.low > 0}
+    if "untuned" in rows and rows["untuned"].high < 0:
+        return "damage avoided" if "imitation" in gained else "harmed"
+    if "untuned" in gained:
+        return "elicited" if "self-distillation" in rows.keys() - gained else "helped"
+    if "imitation" in gained:
+        return "damage avoided"
+    if "teacher" in gained and "untuned" in rows:
+        return "above its teacher only"
+    return "no evidence"
+
+
+def _against(rows: Mapping[str, ComparisonRow], names: tuple[str, ...]) -> str:
+    said = []
+    for row in (rows[name] for name in names if name in rows):
+        unit = "" if said else " points"
+        said.append(f"{points(row.difference)}{unit} against {_SHOWN[row.against]} {_interval(row)}")
+    return ", ".join(said) if said else "nothing to compare with"
+
+
+def difference(row: ComparisonRow) -> str:
+    """Write a difference with its interval: `+6.2 points (+2.1 to +10.3)`."""
+    return f"{points(row.difference)} points {_interval(row)}"
+
+
+def _interval(row: ComparisonRow) -> str:
+    return f"({points(row.low)} to {points(row.high)})"
+
+
+def _limits(finding: Finding, rows: Mapping[str, ComparisonRow]) -> Iterator[str]:
+    """What keeps the main claim small: Holm's correction for a gain, the least difference to be seen for none."""
+    claim = rows.get("untuned")
+    if claim is None:
+        return
+    if finding in ("helped", "elicited") and claim.p_holm > _SIGNIFICANT:
+        yield f"Corrected for the number of comparisons this is no longer significant (p = {claim.p_holm:.2f})."
+    if finding in ("no evidence", "above its teacher only"):
+        least = 100 * claim.minimum_detectable
+        yield f"A true difference under about {least:.0f} points would mostly go unseen with this many items and seeds."
+
+
+def _rest(finding: Finding, rows: Mapping[str, ComparisonRow]) -> Iterator[str]:
+    """The comparisons that the main sentence leaves out."""
+    said = {
+        "helped": ("untuned", "self-distillation"),
+        "elicited": ("untuned", "self-distillation"),
+        "damage avoided": ("imitation", "untuned", "self-distillation"),
+        "above its teacher only": ("teacher", "untuned"),
+        "harmed": ("untuned",),
+        "no evidence": ("untuned", "teacher", "self-distillation"),
+    }[finding]
+    left = tuple(name for name in ("teacher", "imitation") if name in rows and name not in said)
+    if left:
+        text = _against(rows, left)
+        yield f"Also: {text}."
+
+
+def _gap(rows: Mapping[str, ComparisonRow]) -> Iterator[str]:
+    row = rows.get("teacher")
+    if row is not None and row.pgr is not None and row.pgr_low is not None and row.pgr_high is not None:
+        value, low, high = (f"{100 * share:.0f}".replace("-", "−") for share in (row.pgr, row.pgr_low, row.pgr_high))
+        yield f"Gap to the ceiling recovered (PGR): {value} % ({low} to {high})."

@@ -1,0 +1,114 @@
+"""The result table and the verdict as they appear in the terminal, readable at 80 columns."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from w2sg.report.results import CONTROLS, Note, Results, ResultStratum, Summary
+from w2sg.report.sentences import WHERE
+
+_STYLE = {
+    "helped": "green",
+    "elicited": "yellow",
+    "damage avoided": "yellow",
+    "above its teacher only": "yellow",
+    "no evidence": "yellow",
+    "harmed": "red",
+}
+
+
+def show(results: Results, console: Console | None = None) -> None:
+    """Print tables, verdict and notes."""
+    (console or Console()).print(render(results))
+
+
+def render(results: Results) -> Group:
+    """Return everything that `show` prints."""
+    parts: list[RenderableType] = []
+    for task in results.tasks():
+        parts += [Text(), _heading(results, task), table(results, task), *_verdict(results, task)]
+        parts += [_note(note) for note in results.notes if note.task == task]
+    general = [note for note in results.notes if note.task is None]
+    return Group(*parts, *([Text()] if general else []), *(_note(note) for note in general))
+
+
+def table(results: Results, task: str) -> Table:
+    """Return one task's table: every arm with its accuracy by stratum and its cost."""
+    strata: list[ResultStratum] = [stratum for stratum in results.strata(task) if stratum != "all"] or ["all"]
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    grid.add_column("method", no_wrap=True, overflow="ellipsis", max_width=20)
+    for stratum in strata:
+        grid.add_column(f"{stratum} %", justify="right", no_wrap=True)
+    for name in ("unread", "tokens", "time"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    methods = results.methods(task)
+    for place, method in enumerate(methods):
+        overall = results.find(task, method, "all")
+        if overall is None:
+            continue
+        cells = [results.find(task, method, stratum) for stratum in strata]
+        following = methods[place + 1] if place + 1 < len(methods) else method
+        grid.add_row(
+            Text(method, style="" if method in CONTROLS else "bold"),
+            *(_accuracy(cell) for cell in cells),
+            f"{overall.unparsed_share:.0%}",
+            quantity(overall.tokens_sampled + overall.tokens_trained),
+            duration(overall.seconds),
+            end_section=(method in CONTROLS) != (following in CONTROLS),
+        )
+    return grid
+
+
+def _heading(results: Results, task: str) -> Text:
+    summary = [row for row in results.summary if row.task == task]
+    items = ", ".join(
+        f"{next(row.n for row in summary if row.stratum == stratum)} {stratum}"
+        for stratum in results.strata(task)
+        if stratum != "all" or len(results.strata(task)) == 1
+    )
+    seeds = max(row.seeds for row in summary)
+    return Text.assemble((task, "bold"), f"  test items: {items}; seeds: {seeds}; in brackets: 95 % interval")
+
+
+def _verdict(results: Results, task: str) -> list[RenderableType]:
+    stratum: ResultStratum = results.headline(task)
+    found = [one for one in results.verdict if (one.task, one.stratum) == (task, stratum)]
+    if not found:
+        return []
+    head = Text(f"Verdict on {WHERE[stratum]}:", style="bold")
+    return [head, *(_line("•", _STYLE[one.finding], one.sentence) for one in found)]
+
+
+def _note(note: Note) -> RenderableType:
+    return _line("Alarm:", "bold red", note.text) if note.level == "alarm" else _line("Note:", "bold", note.text)
+
+
+def _line(head: str, style: str, text: str) -> RenderableType:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(Text(head, style=style), Text(text))
+    return grid
+
+
+def _accuracy(summary: Summary | None) -> Text:
+    if summary is None:
+        return Text("–")
+    value = f"{100 * summary.accuracy:.1f}"
+    return Text.assemble(value, (f" [{100 * summary.low:.0f}–{100 * summary.high:.0f}]", "dim"))
+
+
+def quantity(count: float) -> str:
+    """Write a count in three digits or so: 950, 12k, 3.4M."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= 0.9995 * size:
+            return f"{count / size:.1f}{unit}" if count < 9.95 * size else f"{count / size:.0f}{unit}"
+    return f"{count:.0f}"
+
+
+def duration(seconds: float) -> str:
+    """Write a duration: 4 s, 2 min, 1.5 h."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5970 else f"{seconds / 3600:.1f} h"
