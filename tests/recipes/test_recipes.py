@@ -22,7 +22,10 @@ TASK = build(task_config({"kind": "file", "labelled": "unread.jsonl", "grader": 
 @pytest.fixture
 def parents(tmp_path: Path) -> dict[str, Path]:
     """A laid-out task of two supervise and six transfer questions, with weak labels in another order."""
-    rows = [TaskRow(Example(f"s{n}", f"supervise {n}"), Gold(f"s{n}", str(n), (), f"since {n}"), "supervise") for n in (1, 2)]
+    rows = [
+        TaskRow(Example(f"s{n}", f"supervise {n}"), Gold(f"s{n}", str(n), (), f"since {n}"), "supervise")
+        for n in (1, 2)
+    ]
     rows += [TaskRow(Example(f"t{n}", f"transfer {n}"), Gold(f"t{n}", str(10 + n)), "transfer") for n in range(6)]
     task, labels = tmp_path / "task", tmp_path / "labels"
     task.mkdir()
