@@ -134,7 +134,7 @@ def naive_compare(a, b, resamples):
     spread = sum((m - difference) ** 2 for m in means) / (n - 1)
     noise = sum((rows[s][i] - means[i]) ** 2 for s in range(seeds) for i in range(n)) / (n * seeds * (seeds - 1))
     shrink = max(0.0, 1 - noise / spread) ** 0.5
-    items, pseudo, chance, signs = (stream(0, name) for name in ("items", "pseudo-items", "seeds", "signs"))
+    items, pseudo, signs = (stream(0, name) for name in ("items", "pseudo-items", "signs"))
     chance = stream(0, "seeds", *sorted(a))
     normals = chance.standard_normal((resamples, seeds))
     scales = chance.chisquare(seeds - 1, size=resamples)

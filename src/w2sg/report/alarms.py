@@ -95,15 +95,15 @@ def _headroom(results: Results, task: str) -> Iterator[Note]:
     if untuned is not None and untuned.low <= 0:
         yield _alarm(
             task,
-            f"No headroom is shown on the {stratum} items: training on gold gives {difference(untuned)} over the untuned "
-            "student. Where gold does not help, no method can be shown to.",
+            f"No headroom is shown on the {stratum} items: training on gold gives {difference(untuned)} over the "
+            "untuned student. Where gold does not help, no method can be shown to.",
         )
     random = _pair(results, task, stratum, "random-labels", "untuned")
     if random is not None and random.low > 0:
         yield _alarm(
             task,
-            f"Random labels give {difference(random)} over the untuned student on the {stratum} items: that much of every "
-            "gain is the form of the answers, not what the labels say.",
+            f"Random labels give {difference(random)} over the untuned student on the {stratum} items: that much of "
+            "every gain is the form of the answers, not what the labels say.",
         )
 
 

@@ -42,11 +42,10 @@ def verdicts(results: Results) -> Iterator[Verdict]:
 def judge(task: str, stratum: ResultStratum, method: str, rows: Mapping[str, ComparisonRow]) -> Verdict:
     """Return the verdict that a method's comparisons, by what it is measured against, support."""
     finding = _finding(rows)
-    untuned, own = rows.get("untuned"), rows.get("self-distillation")
     match finding:
         case "helped":
             said = f"{method} helped: {_against(rows, ('untuned', 'self-distillation'))}."
-        case "elicited" if own is not None:
+        case "elicited":
             said = (
                 f"{method} beats the untuned student, but the teacher's labels are not shown to be the reason: "
                 f"{_against(rows, ('untuned', 'self-distillation'))}."
@@ -66,9 +65,7 @@ def judge(task: str, stratum: ResultStratum, method: str, rows: Mapping[str, Com
             said = f"{method} made the student worse: {_against(rows, ('untuned',))}."
         case _:
             said = f"No evidence that {method} helps: {_against(rows, ('untuned', 'teacher', 'self-distillation'))}."
-    parts = [said, *_limits(finding, rows), *_rest(finding, rows), *_gap(rows)]
-    if untuned is None:
-        parts.append("The run holds no untuned student, without which no gain can be read.")
+    parts = [said, *_limits(finding, rows), *_rest(finding, rows), *_gap(rows), *_missing(rows)]
     return Verdict(task=task, stratum=stratum, method=method, finding=finding, sentence=" ".join(parts))
 
 
@@ -86,7 +83,7 @@ def _finding(rows: Mapping[str, ComparisonRow]) -> Finding:
 
 
 def _against(rows: Mapping[str, ComparisonRow], names: tuple[str, ...]) -> str:
-    said = []
+    said: list[str] = []
     for row in (rows[name] for name in names if name in rows):
         unit = "" if said else " points"
         said.append(f"{points(row.difference)}{unit} against {_SHOWN[row.against]} {_interval(row)}")
@@ -135,3 +132,10 @@ def _gap(rows: Mapping[str, ComparisonRow]) -> Iterator[str]:
     if row is not None and row.pgr is not None and row.pgr_low is not None and row.pgr_high is not None:
         value, low, high = (f"{100 * share:.0f}".replace("-", "−") for share in (row.pgr, row.pgr_low, row.pgr_high))
         yield f"Gap to the ceiling recovered (PGR): {value} % ({low} to {high})."
+
+
+def _missing(rows: Mapping[str, ComparisonRow]) -> Iterator[str]:
+    if "untuned" not in rows:
+        yield "The run holds no untuned student, without which no gain can be read."
+    elif "self-distillation" not in rows:
+        yield "The run holds no self-distillation, which would show how much the student gains without any teacher."

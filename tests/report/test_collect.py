@@ -1,0 +1,177 @@
+from dataclasses import replace
+
+import pytest
+
+from w2sg.errors import DataError
+from w2sg.metrics.verdict import compare
+from w2sg.records import ItemScore
+from w2sg.report.arms import ArmResult, HelperModel, LabelScore, RunMeta
+from w2sg.report.collect import collect
+from w2sg.report.results import CONTROLS
+
+META = RunMeta("name", "command", "0")
+
+
+def arm(method, right, seed=None, task="t", **more):
+    """An arm from a string: `1` right, `0` wrong, `-` unparsed; the first half is id, the second ood."""
+    scores = [
+        ItemScore(
+            id=f"q{n}",
+            stratum="id" if 2 * n < len(right) else "ood",
+            correct=mark == "1",
+            parsed=mark != "-",
+            answer={"1": "yes", "0": "no", "-": None}[mark],
+            difficulty=float(n),
+        )
+        for n, mark in enumerate(right)
+    ]
+    return ArmResult(task, method, seed, scores, **more)
+
+
+def pick(rows, **wanted):
+    found = [row for row in rows if all(getattr(row, key) == value for key, value in wanted.items())]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_rows_by_hand():
+    found = collect([arm("imitation", "110-", seed=3, tokens_sampled=5, steps=("a", "b"))], META, resamples=100)
+    assert [(row.stratum, row.accuracy, row.n, row.unparsed) for row in found.rows] == [
+        ("id", 1.0, 2, 0),
+        ("ood", 0.0, 2, 1),
+        ("all", 0.5, 4, 1),
+    ]
+    assert {(row.seed, row.tokens_sampled, row.steps) for row in found.rows} == {(3, 5, ("a", "b"))}
+    assert found.comparisons == ()
+    assert found.verdict == ()
+
+
+def test_every_method_meets_every_baseline(results):
+    for task in results.tasks():
+        for stratum in ("id", "ood", "all"):
+            made = {(c.method, c.against) for c in results.comparisons if (c.task, c.stratum) == (task, stratum)}
+            for method in ("imitation", "imitation-vote"):
+                for against in {"teacher", "untuned", "self-distillation", "imitation", "ceiling"} - {method}:
+                    assert (method, against) in made
+            assert ("ceiling", "teacher") in made
+            assert ("random-labels", "untuned") in made
+
+
+def test_comparisons_are_the_verdicts_of_metrics(arms, results):
+    task = "world-maths"
+    outcomes = {
+        name: {a.seed: {s.id: s.correct for s in a.scores} for a in arms if (a.task, a.method) == (task, name)}
+        for name in ("imitation", "teacher")
+    }
+    row = pick(results.comparisons, task=task, stratum="all", method="imitation", against="teacher")
+    alone = compare(outcomes["imitation"], outcomes["teacher"], resamples=2000)
+    assert (row.difference, row.low, row.high, row.p) == (alone.difference, alone.low, alone.high, alone.p)
+    assert (row.n_items, row.n_seeds) == (240, 3)
+
+
+def test_an_arm_without_seed_is_paired_with_every_seed():
+    """Untuned right on q0 only; two seeds right on 2 and 3 of 4: mean difference (1 + 2) / 8."""
+    found = collect([arm("untuned", "1000"), arm("x", "1100", 0), arm("x", "1110", 1)], META, resamples=100)
+    row = pick(found.comparisons, stratum="all", method="x")
+    assert (row.difference, row.n_seeds) == (0.375, 2)
+    assert [r.seed for r in found.rows if r.method == "untuned"] == [None] * 3
+    untuned = found.find("t", "untuned", "all")
+    assert (untuned.seeds, untuned.basis) == (1, "no seed decides it, interval over items only")
+
+
+def test_holm_within_task_and_stratum(results):
+    for task in results.tasks():
+        claims = [c for c in results.comparisons if (c.task, c.stratum) == (task, "ood") and c.method not in CONTROLS]
+        least = min(claims, key=lambda c: c.p)
+        assert least.p_holm == pytest.approx(min(1.0, least.p * len(claims)))
+
+
+def test_gap_recovered_only_in_rows_against_the_teacher(results):
+    for row in results.comparisons:
+        assert (row.pgr is None) == bool(row.pgr_reason)
+        if row.pgr is not None:
+            assert row.against == "teacher"
+    shown = pick(results.comparisons, task="world-maths", stratum="all", method="imitation", against="teacher")
+    assert shown.pgr_low < shown.pgr < shown.pgr_high
+    lone = collect([arm("teacher", "01"), arm("x", "11")], META, resamples=50)
+    assert {c.pgr_reason for c in lone.comparisons} == {"there is no ceiling in this run"}
+
+
+def test_inheritance_reaches_the_summary():
+    found = collect([arm("teacher", "0011"), arm("x", "0101")], META, resamples=50)
+    row = found.find("t", "x", "all")
+    assert (row.agreement, row.inherited, row.corrected, row.broken) == (0.5, 0.5, 0.5, 0.5)
+    assert found.find("t", "teacher", "all").agreement is None
+
+
+def test_difficulty_has_a_point_per_value_or_about_eight_ranges(results):
+    curve = [row for row in results.difficulty if (row.task, row.method) == ("world-maths", "ceiling")]
+    assert [(row.easiest, row.hardest, row.n) for row in curve] == [(d, d, 40) for d in range(1, 7)]
+    many = collect([arm("x", "10" * 50)], META, resamples=50).difficulty
+    assert [row.n for row in many] == [13, 12, 13, 12, 13, 12, 13, 12]
+    assert sum(row.n for row in many) == 100
+    flat = [replace(score, difficulty=1.0) for score in arm("x", "10").scores]
+    assert collect([ArmResult("t", "x", None, flat)], META, resamples=50).difficulty == ()
+
+
+def test_labels_are_graded(results):
+    row = pick(results.labels, task="world-maths", method="imitation")
+    assert (row.seeds, row.n) == (3, 450)
+    assert 0 < row.calibration_error < 1
+    assert sum(bar.n for bar in row.reliability) == 450
+    plain = collect([arm("x", "10", labels=[LabelScore("a", None, False)])], META, resamples=50).labels[0]
+    assert (plain.unparsed, plain.calibration_error, plain.commonest_share) == (1, None, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("arms", "says"),
+    [
+        ([], "no finished arm"),
+        ([arm("x", "10"), arm("x", "10", 0)], "given twice"),
+        ([arm("x", "10", 0), arm("x", "10", 0)], "given twice"),
+        ([arm("x", "")], "no scored test item"),
+        ([arm("x", "10"), arm("untuned", "100")], "No outcome of"),
+    ],
+)
+def test_bad_arms(arms, says):
+    with pytest.raises(DataError, match=says):
+        collect(arms, META, resamples=50)
+
+
+def texts(found, level):
+    return " ".join(note.text for note in found.notes if note.level == level)
+
+
+def test_alarm_for_a_teacher_that_says_one_thing():
+    found = collect([arm("teacher", "0" * 8), arm("x", "01" * 4)], META, resamples=50)
+    assert "same answer to 100% of the test items" in texts(found, "alarm")
+
+
+def test_alarms_of_the_synthetic_run(results):
+    said = texts(results, "alarm")
+    assert "No headroom is shown on the ood items" in said
+    assert "Always giving the most frequent answer is right on 35.0%" in said
+    assert "More tokens than imitation: imitation-vote (7.0 times)" in texts(results, "note")
+    assert [note.level for note in results.notes] == sorted(note.level for note in results.notes)
+
+
+def test_alarm_for_random_labels_that_help():
+    found = collect([arm("untuned", "0" * 40), arm("random-labels", "1" * 40)], META, resamples=50)
+    assert "Random labels give +100.0 points" in texts(found, "alarm")
+
+
+def test_alarm_for_unreadable_answers_and_stronger_helpers():
+    meta = replace(META, helpers=[HelperModel("big", "judge", stronger=True)])
+    found = collect([arm("x", "1-", 0)], meta, resamples=50)
+    assert "x 50%" in texts(found, "alarm")
+    assert "not supervision from weak to strong" in texts(found, "alarm")
+    assert "One seed (t)" in texts(found, "note")
+
+
+def test_note_for_seeds_that_disagree():
+    found = collect([arm("x", "1111", 0), arm("x", "1100", 1)], META, resamples=50)
+    assert "The seeds of x disagree on the ood items: 0.0% to 100.0%" in texts(found, "note")
+
+
+def test_the_same_arms_give_the_same_results(arms, meta, results):
+    assert collect(list(arms), meta, resamples=2000) == results

@@ -1,0 +1,96 @@
+import pytest
+
+from w2sg.report.results import ComparisonRow
+from w2sg.report.sentences import judge
+
+
+def rows(**intervals):
+    """Comparison rows from {against: (low, high)} in points."""
+    made = {}
+    for against, (low, high) in intervals.items():
+        against = against.replace("_", "-")
+        made[against] = ComparisonRow(
+            task="t",
+            stratum="ood",
+            method="x",
+            against=against,
+            difference=(low + high) / 200,
+            low=low / 100,
+            high=high / 100,
+            p=0.01,
+            p_holm=0.02,
+            minimum_detectable=0.07,
+            pgr=None,
+            pgr_low=None,
+            pgr_high=None,
+            pgr_reason="no gap",
+            n_items=100,
+            n_seeds=3,
+            basis="",
+        )
+    return made
+
+
+def said(**intervals):
+    found = judge("t", "ood", "x", rows(**intervals))
+    return found.finding, found.sentence
+
+
+def test_helped():
+    finding, sentence = said(untuned=(2, 10), self_distillation=(1, 5), teacher=(3, 5))
+    assert finding == "helped"
+    assert sentence == (
+        "x helped: +6.0 points against the untuned student (+2.0 to +10.0), +3.0 against self-distillation "
+        "(+1.0 to +5.0). Also: +4.0 points against its teacher (+3.0 to +5.0)."
+    )
+
+
+def test_a_gain_that_self_distillation_explains():
+    finding, sentence = said(untuned=(2, 10), self_distillation=(-1, 5))
+    assert finding == "elicited"
+    assert "the teacher's labels are not shown to be the reason" in sentence
+
+
+def test_a_gain_over_imitation_alone_is_damage_avoided():
+    finding, sentence = said(untuned=(-3, 3), self_distillation=(-3, 3), imitation=(5, 9), teacher=(5, 9))
+    assert finding == "damage avoided"
+    assert "x beats plain imitation by +7.0 points (+5.0 to +9.0)" in sentence
+    assert "damage avoided, not something learnt" in sentence
+    assert said(untuned=(-9, -3), imitation=(5, 9))[0] == "damage avoided"
+
+
+def test_above_the_teacher_is_not_enough():
+    finding, sentence = said(untuned=(-3, 3), teacher=(5, 9))
+    assert finding == "above its teacher only"
+    assert "no evidence that it beats the untuned student" in sentence
+    assert "A true difference under about 7 points would mostly go unseen" in sentence
+
+
+@pytest.mark.parametrize("untuned", [(-3, 3), (0, 4), (-4, 0)])
+def test_an_interval_with_zero_is_no_evidence(untuned):
+    finding, sentence = said(untuned=untuned, teacher=(-3, 3))
+    assert finding == "no evidence"
+    assert sentence.startswith("No evidence that x helps: ")
+
+
+def test_harm_is_called_harm():
+    finding, sentence = said(untuned=(-9, -3))
+    assert finding == "harmed"
+    assert sentence.startswith("x made the student worse: −6.0 points against the untuned student (−9.0 to −3.0).")
+
+
+def test_holm_is_mentioned_when_it_takes_a_gain_back():
+    made = rows(untuned=(2, 10), self_distillation=(1, 5))
+    made["untuned"] = made["untuned"].model_copy(update={"p_holm": 0.2})
+    assert "no longer significant (p = 0.20)" in judge("t", "ood", "x", made).sentence
+
+
+def test_gap_recovered_is_given_with_its_interval():
+    made = rows(untuned=(2, 10), self_distillation=(1, 5), teacher=(1, 5))
+    made["teacher"] = made["teacher"].model_copy(update={"pgr": 0.4, "pgr_low": -0.05, "pgr_high": 0.9})
+    assert judge("t", "ood", "x", made).sentence.endswith("Gap to the ceiling recovered (PGR): 40 % (−5 to 90).")
+
+
+def test_missing_controls_are_named():
+    assert "holds no untuned student" in said(teacher=(1, 5))[1]
+    assert "holds no self-distillation" in said(untuned=(1, 5))[1]
