@@ -63,25 +63,28 @@ def build_tokenizer(*, chat: bool = True, bos: bool = False, pad: bool = True, e
 
 
 def build_config(family: str, vocab_size: int, **changes: Any) -> Any:
-    """The configuration of a random model: 2 layers of width 32, 4 heads (2 for keys and values)."""
-    from transformers import GPTNeoXConfig, LlamaConfig, Qwen2Config
+    """The configuration of a random model: 2 layers of width 32, 4 heads (2 for keys and values where it can)."""
+    from transformers import AutoConfig
 
     shape: dict[str, Any] = {
         "vocab_size": vocab_size,
         "hidden_size": 32,
-        "intermediate_size": 64,
         "num_hidden_layers": 2,
         "num_attention_heads": 4,
-        "max_position_embeddings": 256,
         "bos_token_id": None,
         "eos_token_id": None,
         "pad_token_id": None,
         "initializer_range": 0.3,  # far from uniform, so that greedy choices have margins
     }
-    if family == "gpt_neox":
-        return GPTNeoXConfig(**shape | changes)
-    shape["num_key_value_heads"] = 2
-    return {"llama": LlamaConfig, "qwen2": Qwen2Config}[family](**shape | changes)
+    if family in ("llama", "qwen2", "qwen3", "mistral"):
+        shape |= {"num_key_value_heads": 2}
+    if family == "opt":
+        shape |= {"ffn_dim": 64, "init_std": shape.pop("initializer_range"), "word_embed_proj_dim": 32}
+    elif family not in ("gpt2", "bloom"):
+        shape |= {"intermediate_size": 64}
+    if family != "bloom":
+        shape |= {"max_position_embeddings": 256}
+    return AutoConfig.for_model(family, **shape | changes)
 
 
 def build_model(

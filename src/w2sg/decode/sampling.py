@@ -7,13 +7,14 @@ computed is left to `decode.branching` (models of the Llama family), `decode.gen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from w2sg.decode.base import Branch, Engine, Tick
 from w2sg.decode.config import SamplingConfig
 from w2sg.models.base import Progress, RuntimeConfig, silent
 from w2sg.models.scripted import ScriptedModel
@@ -35,20 +36,6 @@ class Request:
 
     id: str
     prompt: Prompt
-
-
-@dataclass(frozen=True)
-class Branch:
-    """One response to be sampled: the prompt's ids, how many tokens it may have, and one uniform number in [0, 1)
-    for each of them (none for greedy decoding)."""
-
-    prompt: Sequence[int]
-    limit: int
-    uniforms: np.ndarray
-
-
-Tick = Callable[[int, int], None]
-"""Called by an engine with (responses finished, tokens sampled) since its last call."""
 
 
 def sample(
@@ -83,7 +70,8 @@ def sample(
         if all(request.id in done for request in chunk):
             told.tick(len(chunk) * config.samples, 0)
         elif isinstance(model, ScriptedModel):
-            yield [_scripted(model, request, number, seed) for request in chunk for number in range(config.samples)]
+            numbers = range(config.samples)
+            yield [_scripted(model, request, number, config, seed) for request in chunk for number in numbers]
             told.tick(len(chunk) * config.samples, 0)
         else:
             yield _respond(model, chunk, config, seed, runtime, told.tick)
@@ -123,19 +111,18 @@ def _respond(
     return rows
 
 
-Engine = Callable[["LanguageModel", Sequence[Branch], SamplingConfig, RuntimeConfig, Tick], list[list[int]]]
-"""Samples the tokens of every branch, the stop token included where there is one."""
-
-
 def _engine(model: LanguageModel) -> Engine:
-    from w2sg.decode import branching, generic
+    from w2sg.decode.branching import respond as branch_off
+    from w2sg.decode.generic import respond as run_batches
     from w2sg.decode.llama import LlamaForward
 
-    return branching.respond if LlamaForward.fits(model.model) else generic.respond
+    return branch_off if LlamaForward.fits(model.model) else run_batches
 
 
-def _scripted(model: ScriptedModel, request: Request, number: int, seed: int) -> Response:
-    text = model.respond(request.prompt, float(uniforms(seed, request.id, number, 1)[0]))
+def _scripted(model: ScriptedModel, request: Request, number: int, config: SamplingConfig, seed: int) -> Response:
+    greedy = config.temperature == 0
+    uniform = None if greedy else float(uniforms(seed, request.id, number, 1)[0])
+    text = model.respond(request.prompt, uniform)
     return Response(request.id, number, text, len(text.split()) + 1, True)
 
 

@@ -50,9 +50,12 @@ class ScriptedModel:
             raise ModelError(f"The script {self.name!r} gives no response with a positive weight to {question!r}.")
         return {text: weight / total for text, weight in weights.items()}
 
-    def respond(self, prompt: Prompt, uniform: float) -> str:
-        """Return the response at `uniform` in [0, 1) of the cumulative distribution, in the script's order."""
+    def respond(self, prompt: Prompt, uniform: float | None) -> str:
+        """Return the response at `uniform` in [0, 1) of the cumulative distribution, in the script's order; for None
+        the most probable one, of equals the first."""
         distribution = self.distribution(prompt)
+        if uniform is None:
+            return max(distribution, key=distribution.__getitem__)
         reached = 0.0
         for text, probability in distribution.items():
             reached += probability

@@ -1,0 +1,123 @@
+"""Sampling from any causal language model, by its own forward pass: prompts run once where its cache can branch.
+
+Batches of like prompt length, padded on the left; rows that finish are taken out of the batch and its cache.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from w2sg.decode.base import Branch, Tick
+from w2sg.decode.config import SamplingConfig
+from w2sg.decode.draw import pick
+from w2sg.models.base import RuntimeConfig
+from w2sg.models.hf import LanguageModel
+
+_CPU_SLOTS, _GPU_SLOTS = 128, 256
+_KEPT_SHARE = 0.75
+"""Finished rows stay until this share of a batch is left: taking them out copies the cache."""
+
+
+def respond(
+    model: LanguageModel, branches: Sequence[Branch], config: SamplingConfig, runtime: RuntimeConfig, tick: Tick
+) -> list[list[int]]:
+    """Sample the tokens of every branch, the stop token included where there is one."""
+    slots = runtime.slots or (_CPU_SLOTS if model.device.type == "cpu" else _GPU_SLOTS)
+    order = sorted(range(len(branches)), key=lambda number: len(branches[number].prompt), reverse=True)
+    tokens: list[list[int]] = [[] for _ in branches]
+    with torch.inference_mode():
+        for start in range(0, len(order), slots):
+            names = order[start : start + slots]
+            for name, row in zip(names, _batch(model, [branches[name] for name in names], config, tick), strict=True):
+                tokens[name] = row
+    return tokens
+
+
+def _batch(model: LanguageModel, branches: Sequence[Branch], config: SamplingConfig, tick: Tick) -> list[list[int]]:
+    """Sample the responses of one batch, side by side until the last has ended."""
+    device = model.device
+    stops = np.zeros(model.model.get_input_embeddings().weight.shape[0], bool)
+    stops[list(model.stop_ids)] = True
+    limits = np.array([branch.limit for branch in branches])
+    uniforms = np.zeros((len(branches), int(limits.max())))
+    for row, branch in enumerate(branches):
+        uniforms[row, : len(branch.uniforms)] = branch.uniforms
+    tokens: list[list[int]] = [[] for _ in branches]
+    names, ended = np.arange(len(branches)), np.zeros(len(branches), bool)
+    state = _State(model, [branch.prompt for branch in branches])
+    for age in range(int(limits.max())):
+        numbers = torch.from_numpy(uniforms[names, age]).to(device)
+        drawn = pick(state.logits, numbers, config)
+        fresh = drawn.cpu().numpy()
+        for name, token in zip(names[~ended].tolist(), fresh[~ended].tolist(), strict=True):
+            tokens[name].append(token)
+        ending = ~ended & (stops[fresh] | (age + 1 >= limits[names]))
+        tick(int(ending.sum()), int((~ended).sum()))
+        ended |= ending
+        if ended.all():
+            break
+        if state.divisible and (~ended).sum() <= _KEPT_SHARE * len(ended):
+            left = np.flatnonzero(~ended)
+            names, ended = names[left], ended[left]
+            keep = torch.from_numpy(left).to(device)
+            state.select(keep)
+            drawn = drawn[keep]
+        state.feed(drawn)
+    return tokens
+
+
+class _State:
+    """A batch in the middle of sampling: cache, attention mask, positions, and the logits of the next tokens."""
+
+    def __init__(self, model: LanguageModel, prompts: Sequence[Sequence[int]]) -> None:
+        from transformers import DynamicCache
+        from transformers.cache_utils import DynamicLayer
+
+        self._forward, self._device, self._pad = model.model, model.device, model.pad_id
+        self._takes = inspect.signature(model.model.forward).parameters
+        self.logits: torch.Tensor
+        distinct = {id(prompt): prompt for prompt in prompts}
+        self._start(list(distinct.values()))
+        # Plain key-value caches branch and divide; recurrent states and other kinds start from every prompt anew.
+        self.divisible = isinstance(self._cache, DynamicCache) and all(
+            type(layer) is DynamicLayer for layer in self._cache.layers
+        )
+        if len(distinct) < len(prompts):
+            if self.divisible:
+                place = {key: number for number, key in enumerate(distinct)}
+                self.select(torch.tensor([place[id(prompt)] for prompt in prompts], device=self._device))
+            else:
+                self._start(prompts)
+
+    def _start(self, prompts: Sequence[Sequence[int]]) -> None:
+        longest = max(map(len, prompts))
+        padding = [longest - len(prompt) for prompt in prompts]
+        ids = [[self._pad] * pad + list(prompt) for pad, prompt in zip(padding, prompts, strict=True)]
+        mask = [[0] * pad + [1] * len(prompt) for pad, prompt in zip(padding, prompts, strict=True)]
+        self._cache: Any = None
+        self._mask = torch.tensor(mask, device=self._device)
+        self._run(torch.tensor(ids, device=self._device), (self._mask.cumsum(-1) - 1).clamp(min=0))
+
+    def feed(self, tokens: torch.Tensor) -> None:
+        """Continue every row with its token."""
+        self._mask = torch.cat((self._mask, self._mask.new_ones(len(tokens), 1)), -1)
+        self._run(tokens[:, None], self._mask.sum(-1, keepdim=True) - 1)
+
+    def select(self, rows: torch.Tensor) -> None:
+        """Keep the given rows, in that order; a row may be taken several times."""
+        self._cache.batch_select_indices(rows)
+        self._mask, self.logits = self._mask[rows], self.logits[rows]
+
+    def _run(self, ids: torch.Tensor, positions: torch.Tensor) -> None:
+        extra = {"position_ids": positions, "logits_to_keep": 1}
+        extra = {name: value for name, value in extra.items() if name in self._takes}
+        output = self._forward(
+            input_ids=ids, attention_mask=self._mask, past_key_values=self._cache, use_cache=True, **extra
+        )
+        self._cache = getattr(output, "past_key_values", None)
+        self.logits = output.logits[:, -1]
