@@ -1,0 +1,101 @@
+"""The zoo: small real language models that come with the package, pretrained on the world's corpus.
+
+What they are and where they lie; how they were made is `models.pretrain`, what their corpus holds `tasks.world.corpus`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from w2sg.config import suggest
+from w2sg.errors import ModelError
+from w2sg.storage import hash_file, read_json
+
+PREFIX = "zoo/"
+MANIFEST = "manifest.json"
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member: its shape (Llama architecture, tied embeddings, grouped key-value heads) and its training.
+
+    `tokens` counts the real (non-padding) tokens of pretraining; `batch_tokens` those of one optimizer step,
+    padding included.
+    """
+
+    name: str
+    hidden_size: int
+    layers: int
+    heads: int
+    key_value_heads: int
+    intermediate_size: int
+    documents: int
+    rows: int
+    learning_rate: float
+    bf16: bool
+
+
+MEMBERS: dict[str, Member] = {
+    member.name: member
+    for member in (
+        Member("nano", 64, 3, 4, 2, 96, documents=100_000, rows=16, learning_rate=6e-3, bf16=False),
+        Member("micro", 112, 3, 4, 2, 256, documents=180_000, rows=24, learning_rate=4e-3, bf16=True),
+        Member("mini", 192, 4, 6, 2, 320, documents=280_000, rows=32, learning_rate=3e-3, bf16=True),
+    )
+}
+
+
+def names() -> list[str]:
+    """Return the paths of all members, smallest first, as settings name them (`zoo/nano`, ...)."""
+    return [PREFIX + name for name in MEMBERS]
+
+
+def home() -> Path:
+    """Return the folder of the shipped members, their manifest and their card."""
+    return Path(__file__).resolve().parent.parent / "zoo"
+
+
+def member(name: str) -> Member:
+    """Return the member called `zoo/<member>` or `<member>`.
+
+    Raises:
+        ModelError: there is no such member.
+    """
+    short = name.removeprefix(PREFIX)
+    if short not in MEMBERS:
+        raise ModelError(f"The zoo has no member {name!r}{suggest(name, names())}; it has {', '.join(names())}.")
+    return MEMBERS[short]
+
+
+def folder(name: str) -> Path:
+    """Return the folder of a shipped member, in Hugging Face form.
+
+    Raises:
+        ModelError: there is no such member, or its weights are not installed.
+    """
+    found = home() / member(name).name
+    if not (found / WEIGHTS).is_file():
+        raise ModelError(
+            f"The weights of {name!r} are missing from {str(found)!r}. Install the package anew, or make them with: "
+            f"w2sg zoo build {member(name).name} --out {str(found)!r}"
+        )
+    return found
+
+
+def manifest() -> dict[str, dict[str, str]]:
+    """Return the SHA-256 of every shipped file, by member and file name."""
+    found: dict[str, dict[str, str]] = read_json(home() / MANIFEST)
+    return found
+
+
+def damaged() -> list[str]:
+    """Return the shipped files whose content is not what the manifest says, missing ones included."""
+    wrong = []
+    for name, files in manifest().items():
+        for file, digest in files.items():
+            path = home() / name / file
+            if not path.is_file() or hash_file(path) != digest:
+                wrong.append(f"{name}/{file}")
+    return wrong

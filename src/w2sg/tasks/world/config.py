@@ -1,0 +1,189 @@
+"""The world's three tasks as the rest of the package sees them: settings, rows, graders.
+
+How questions are made is in `maths`, `logic` and `knowledge`. Every row of a task is reserved for tasks, so no model
+of the zoo met it in pretraining, whatever the seed.
+"""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import islice
+from typing import ClassVar, Literal
+
+from pydantic import field_validator
+
+from w2sg.config import fingerprint
+from w2sg.errors import DataError
+from w2sg.records import Example, Gold, TaskRow
+from w2sg.tasks.base import Size, SplitConfig, Task, TaskConfig
+from w2sg.tasks.grading.base import Grader, grader
+from w2sg.tasks.world import knowledge, logic, maths
+from w2sg.tasks.world.problem import ANSWER, Problem, randomness
+
+__all__ = ["KnowledgeConfig", "LogicConfig", "MathsConfig", "WorldConfig", "WorldSplit", "WorldTask"]
+
+_MODULES = {"maths": maths, "logic": logic, "knowledge": knowledge}
+_GRADERS = {"maths": "numeric", "logic": "truth", "knowledge": "short"}
+
+with warnings.catch_warnings():
+    # pydantic warns of the name of its deprecated class method, which nothing here uses.
+    warnings.filterwarnings("ignore", message='Field name "validate"')
+
+    class WorldSplit(SplitConfig):
+        """How many questions each role gets; the world makes as many as are asked for, so all sizes are counts."""
+
+        supervise: Size = 400
+        """Easy questions with open gold that train the weak side."""
+        validate: Size = 150  # type: ignore[assignment]
+        """Easy questions with open gold that fit calibrators and pick settings."""
+        transfer: Size = 400
+        """Questions whose gold is sealed and that train the student, the same number of every difficulty."""
+        test_id: Size = 300
+        """Sealed easy questions."""
+        test_ood: Size = 300
+        """Sealed harder questions."""
+        easy_up_to: float | None = 2
+        """Easy questions take at most this many steps, deductions or hops."""
+        near_duplicates: Literal["drop", "report", "exact"] = "exact"
+        """Generated questions resemble each other by design, so only equal ones count as duplicates."""
+
+        @field_validator("supervise", "validate", "transfer", "test_id", "test_ood")
+        @classmethod
+        def _count(cls, size: Size) -> Size:
+            if not isinstance(size, int):
+                raise ValueError("the world makes as many questions as asked for, so this must be a count")
+            return size
+
+
+class WorldConfig(TaskConfig):
+    """What the three kinds share."""
+
+    seed: int = 0
+    """Decides which questions are made."""
+    split: WorldSplit = WorldSplit()
+    """How many questions each role gets."""
+
+    def build(self) -> WorldTask:
+        """Return the task."""
+        return WorldTask(self)
+
+
+class KnowledgeConfig(WorldConfig):
+    """Facts of a fictional world, one to three hops."""
+
+    kind: Literal["world-knowledge"] = "world-knowledge"
+    """This task."""
+
+
+class MathsConfig(WorldConfig):
+    """Word problems of one to six steps."""
+
+    kind: Literal["world-maths"] = "world-maths"
+    """This task."""
+
+
+class LogicConfig(WorldConfig):
+    """Rule chaining of one to six deductions: true, false or unknown."""
+
+    kind: Literal["world-logic"] = "world-logic"
+    """This task."""
+
+
+class WorldTask(Task):
+    """One kind of the world's questions. `config` is a `WorldConfig`."""
+
+    version: ClassVar[int] = 1
+    mark: ClassVar[str] = ANSWER
+    config: WorldConfig
+
+    def __init__(self, config: WorldConfig) -> None:
+        super().__init__(config)
+        self.subject = config.kind.removeprefix("world-")
+
+    @cached_property
+    def _grader(self) -> Grader:
+        return grader(_GRADERS[self.subject])
+
+    @property
+    def grader(self) -> Grader:
+        return self._grader
+
+    def load(self) -> list[TaskRow]:
+        """Make just as many questions of every difficulty as the split asks for.
+
+        Raises:
+            DataError: more knowledge questions are asked for than there are facts.
+        """
+        rows = []
+        for side in self._sides():
+            wanted = sum(side.values())
+            made: list[Problem] = []
+            spare: list[Iterator[Problem]] = []
+            for level, count in side.items():
+                source = _reserved(self.subject, level, self.config.seed)
+                made += islice(source, count)
+                spare.append(source)
+            for source in spare:  # a finite kind may have too few of one difficulty: others make up for it
+                made += islice(source, wanted - len(made))
+            if len(made) < wanted:
+                levels = ", ".join(map(str, side))
+                raise DataError(
+                    f"The split of {self.name!r} asks for {wanted:,} questions of difficulty {levels}, and the world "
+                    f"has only {len(made):,} of them for tasks. Lower the counts in `split`."
+                )
+            rows += [_row(problem) for problem in made]
+        return rows
+
+    def _sides(self) -> list[dict[int, int]]:
+        """How many questions of every difficulty are needed, on the easy and on the hard side."""
+        split = self.config.split
+        levels = range(1, _MODULES[self.subject].HARDEST + 1)
+        limit = split.easy_up_to if split.easy_up_to is not None else levels[-1]
+        easy, hard = [k for k in levels if k <= limit], [k for k in levels if k > limit]
+        transfer = {"all": [*easy, *hard], "easy": easy, "hard": hard}[split.transfer_from]
+        need = dict.fromkeys(levels, 0)
+        for count, place in (
+            (int(split.supervise) + int(split.validate) + int(split.test_id), easy),
+            (int(split.test_ood), hard),
+            (int(split.transfer), transfer),
+        ):
+            if count and not place:
+                raise DataError(
+                    f"The split of {self.name!r} has `easy_up_to` {split.easy_up_to:g}, which leaves no difficulty "
+                    f"(1 to {levels[-1]}) for one of its roles. Choose another value."
+                )
+            for position, level in enumerate(place):
+                need[level] += count // len(place) + (position < count % len(place))
+        return [{level: need[level] for level in side} for side in (easy, hard) if side]
+
+
+def _reserved(kind: str, level: int, seed: int) -> Iterator[Problem]:
+    """Yield different questions reserved for tasks; of maths and logic without end."""
+    rng = randomness(seed, "task", kind, level)
+    if kind == "knowledge":
+        yield from _all_paths(level, rng)
+        return
+    seen = set[str]()
+    while True:
+        problem = _MODULES[kind].draw(rng, level)
+        if problem.reserved and problem.key not in seen:
+            seen.add(problem.key)
+            yield problem
+
+
+def _all_paths(level: int, rng: random.Random) -> Iterator[Problem]:
+    paths = list(knowledge.paths(level))
+    rng.shuffle(paths)
+    for path in paths:
+        problem = knowledge.problem(path, rng)
+        if problem.reserved:
+            yield problem
+
+
+def _row(problem: Problem) -> TaskRow:
+    name = f"{problem.kind}-{problem.difficulty}-{fingerprint(problem.key)[:12]}"
+    example = Example(name, problem.question, group=problem.key, difficulty=float(problem.difficulty))
+    return TaskRow(example, Gold(name, problem.solution.answer, rationale=problem.solution.rationale))

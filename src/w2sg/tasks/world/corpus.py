@@ -1,0 +1,143 @@
+"""The pretraining corpus of the zoo: documents by many authors of differing reliability.
+
+A document is a list of parts, each with its turn (`system` names the author when the document says who wrote it,
+`user` asks, `assistant` answers, `text` is plain prose). Document `n` of a seed is a function of both alone. No
+document asks a question that is reserved for tasks; the facts behind reserved knowledge questions are stated.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Literal, NamedTuple
+
+from w2sg.tasks.world import knowledge, logic, maths, threads
+from w2sg.tasks.world.problem import Kind, Problem, Solution, randomness
+
+Turn = Literal["system", "user", "assistant", "text"]
+VERSION = 1
+
+
+class Part(NamedTuple):
+    """One turn of a document; `text` turns stand outside the conversation."""
+
+    turn: Turn
+    text: str
+
+
+Document = tuple[Part, ...]
+Genre = Literal["facts", "gossip", "direct", "worked", "careless", "thread"]
+
+# Shares of documents, not of tokens: direct answers are short, so that most questions get one.
+MIXTURE: dict[Genre, float] = {
+    "facts": 0.13,
+    "gossip": 0.02,
+    "direct": 0.41,
+    "worked": 0.23,
+    "careless": 0.07,
+    "thread": 0.14,
+}
+KINDS: dict[Kind, float] = {"maths": 0.40, "logic": 0.30, "knowledge": 0.30}
+DIFFICULTIES: dict[Kind, tuple[float, ...]] = {
+    "maths": (0.26, 0.22, 0.18, 0.14, 0.11, 0.09),
+    "logic": (0.26, 0.22, 0.18, 0.14, 0.11, 0.09),
+    "knowledge": (0.45, 0.33, 0.22),
+}
+DIRECT_WRONG = 0.2
+"""Share of direct answers that are wrong."""
+NAMED = 0.4
+"""Share of documents that name their author; a question put to a model never does."""
+AUTHORS: dict[Genre, tuple[str, ...]] = {
+    "facts": ("Ada", "Noor"),
+    "gossip": ("Rob",),
+    "direct": ("Cy", "Dee", "Ed", "Fay"),
+    "worked": ("Ada", "Noor", "Otto"),
+    "careless": ("Rob", "Sid"),
+    "thread": ("Ada", "Noor", "Otto"),
+}
+
+_MODULES = {"maths": maths, "logic": logic, "knowledge": knowledge}
+
+
+def question(rng: random.Random, kind: Kind, difficulty: int | None = None) -> Problem:
+    """Return a question for the corpus: any that is not reserved."""
+    weights = DIFFICULTIES[kind]
+    while True:
+        level = difficulty or rng.choices(range(1, len(weights) + 1), weights)[0]
+        problem = _MODULES[kind].draw(rng, level)
+        if not problem.reserved:
+            return problem
+
+
+def slip(problem: Problem, rng: random.Random) -> Solution:
+    """Return a careless solution of the problem."""
+    return _MODULES[problem.kind].slip(problem, rng)
+
+
+def guess(problem: Problem, rng: random.Random) -> str:
+    """Return a wrong final answer to the problem."""
+    return _MODULES[problem.kind].guess(problem, rng)
+
+
+def document(seed: int, number: int) -> Document:
+    """Return document `number` of the corpus of that seed."""
+    rng = randomness(seed, "corpus", number)
+    genre = rng.choices(list(MIXTURE), list(MIXTURE.values()))[0]
+    author = (Part("system", f"By {rng.choice(AUTHORS[genre])}."),) if rng.random() < NAMED else ()
+    if genre in ("facts", "gossip"):
+        return (*author, Part("text", statements(rng, wrong=0.4 if genre == "gossip" else 0.0)))
+    problem = question(rng, rng.choices(list(KINDS), list(KINDS.values()))[0])
+    asked, answer = problem.question, problem.solution.response()
+    if genre == "direct":
+        wrong = rng.random() < DIRECT_WRONG
+        final = Solution("", guess(problem, rng) if wrong else problem.solution.answer)
+        answer = final.response()
+    elif genre == "careless":
+        answer = slip(problem, rng).response()
+    elif genre == "thread":
+        asked = _thread(problem, rng)
+    return (*author, Part("user", asked), Part("assistant", answer))
+
+
+def statements(rng: random.Random, wrong: float = 0.0) -> str:
+    """Return a paragraph of facts about two people and what is near them; a share `wrong` of them is false."""
+    world = knowledge.world()
+    subjects: list[str] = []
+    for person in rng.choices(world.people, world.weights, k=2):
+        subjects.append(person)
+        if rng.random() < 0.35:
+            subjects.append(world.facts[person]["town"])
+    if rng.random() < 0.25:
+        subjects.append(rng.choice(world.regions))
+    texts = []
+    for subject in dict.fromkeys(subjects):
+        facts = list(world.facts[subject].items())
+        rng.shuffle(facts)
+        for relation, target in facts:
+            if rng.random() < wrong:
+                target = knowledge.other(relation, target, rng)
+            form = rng.randrange(len(knowledge.RELATIONS[relation].statements))
+            texts.append(knowledge.state(subject, relation, target, form))
+    return " ".join(texts)
+
+
+def _thread(problem: Problem, rng: random.Random) -> str:
+    """Ask for a revision, given one's own attempt and another's demonstration or answers, right as often as the
+    other is reliable."""
+    reliability = rng.uniform(0.1, 0.95)
+    attempt = None
+    if rng.random() < 0.5:
+        own = problem.solution if rng.random() < 0.4 else slip(problem, rng)
+        attempt = own.response(reasoning=rng.random() < 0.6)
+    wrong = [slip(problem, rng) for _ in range(2)]
+    asked = rng.choice((4, 8, 16))
+    drawn = [problem.solution if rng.random() < reliability else rng.choice(wrong) for _ in range(asked)]
+    counts: dict[str, int] = {}
+    for solution in drawn:
+        counts[solution.answer] = counts.get(solution.answer, 0) + 1
+    histogram = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    top, votes = histogram[0]
+    shown: str | list[tuple[str, int]] = histogram
+    if rng.random() < 0.6:
+        shown = next(solution for solution in drawn if solution.answer == top).response()
+    doubt = threads.doubt(votes / asked, rng) if rng.random() < 0.7 else ""
+    return threads.revise(problem.question, attempt=attempt, other=shown, doubt=doubt)

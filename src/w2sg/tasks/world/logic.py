@@ -1,0 +1,98 @@
+"""Rule chaining: one fact, shuffled rules, and whether something is true, false or unknown.
+
+The chain takes one to six deductions. Rules that conclude the asked property with either sign are always there,
+so that nothing short of following the chain from the fact tells the answer.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import NamedTuple
+
+from w2sg.tasks.world.problem import Problem, Solution
+
+HARDEST = 6
+NAMES = ("Rex", "Mia", "Tom", "Zoe", "Max", "Ida", "Bob", "Una", "Sam", "Pia", "Ned", "Lily")
+PROPERTIES = (
+    "red", "kind", "tall", "calm", "loud", "shy", "brave", "quick", "round", "cold", "warm", "soft",
+    "old", "young", "wise", "dull", "bright", "clean", "dark", "sweet", "sour", "light", "plain", "proud",
+)  # fmt: skip
+ANSWERS = ("true", "false", "unknown")
+
+_POSITIVE = ("All {a} ones are {b}.", "Every {a} one is {b}.", "If it is {a}, it is {b}.")
+_NEGATIVE = ("No {a} ones are {b}.", "No {a} one is {b}.", "If it is {a}, it is not {b}.")
+_QUESTIONS = ("Is {who} {b}?", "True or false: {who} is {b}?", "Is it true that {who} is {b}?")
+
+
+class Rule(NamedTuple):
+    """Whatever is `a` is `b`, or is not `b`."""
+
+    a: str
+    b: str
+    positive: bool
+
+
+class Chain(NamedTuple):
+    """The structure of a question: who, the properties derived in order, the asked one, and the answer."""
+
+    who: str
+    derived: tuple[str, ...]
+    asked: str
+    answer: str
+    rules: tuple[Rule, ...]
+
+
+def draw(rng: random.Random, deductions: int) -> Problem:
+    """Return a question that takes that many deductions (1 to 6)."""
+    who = rng.choice(NAMES)
+    words = rng.sample(PROPERTIES, deductions + 7)
+    answer = rng.choice(ANSWERS)
+    asked, spare = words[0], words[1:]
+    reached = [spare.pop() for _ in range(deductions + (answer == "unknown"))]
+    rules = [Rule(a, b, True) for a, b in zip(reached, reached[1:], strict=False)]
+    if answer == "unknown":
+        sign = rng.random() < 0.5
+        u, x, y = spare[:3]
+        rules += [Rule(u, x, True), Rule(x, asked, sign), Rule(y, asked, not sign)]
+    else:
+        rules.append(Rule(reached[-1], asked, answer == "true"))
+        u, x, y, z = spare[:4]
+        if rng.random() < 0.5:
+            rules += [Rule(u, x, True), Rule(x, asked, answer != "true"), Rule(y, z, rng.random() < 0.7)]
+        else:
+            rules += [Rule(x, asked, answer != "true"), Rule(u, y, True), Rule(y, z, rng.random() < 0.7)]
+    rng.shuffle(rules)
+    chain = Chain(who, tuple(reached), asked, answer, tuple(rules))
+    texts = [rng.choice(_POSITIVE if rule.positive else _NEGATIVE).format(a=rule.a, b=rule.b) for rule in rules]
+    texts.insert(0 if rng.random() < 0.6 else len(texts), f"{who} is {reached[0]}.")
+    question = " ".join([*texts, rng.choice(_QUESTIONS).format(who=who, b=asked)])
+    return Problem("logic", question, explain(chain, style=rng.randrange(2)), deductions, question, chain)
+
+
+def explain(chain: Chain, style: int = 0) -> Solution:
+    """Return the worked solution of the chain."""
+    met = list(chain.derived)
+    if chain.answer != "unknown":
+        met.append(chain.asked if chain.answer == "true" else f"not {chain.asked}")
+    if style == 0:
+        text = f"{chain.who} is " + ", so ".join(met) + "."
+    else:
+        text = f"{chain.who} is {met[0]}. " + " ".join(f"So {chain.who} is {word}." for word in met[1:])
+    if chain.answer == "unknown":
+        text = text.rstrip() + " Nothing more follows."
+    return Solution(text.strip(), chain.answer)
+
+
+def slip(problem: Problem, rng: random.Random) -> Solution:
+    """Return a careless solution: a rule misread on the way, a sign lost, or the chain given up."""
+    chain: Chain = problem.facts
+    derived = list(chain.derived[: rng.randint(1, len(chain.derived))])
+    answer = rng.choice([other for other in ANSWERS if other != chain.answer])
+    if answer == "unknown" and len(derived) == 1 and rng.random() < 0.5:
+        derived.append(rng.choice([word for word in PROPERTIES if word not in chain.derived and word != chain.asked]))
+    return explain(chain._replace(derived=tuple(derived), answer=answer), style=rng.randrange(2))
+
+
+def guess(problem: Problem, rng: random.Random) -> str:
+    """Return a wrong answer."""
+    return rng.choice([other for other in ANSWERS if other != problem.solution.answer])

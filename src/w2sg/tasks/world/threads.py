@@ -1,0 +1,45 @@
+"""How a thread of the corpus shows a question together with what others said of it.
+
+The same forms serve to show a student another's work in context.
+"""
+
+from __future__ import annotations
+
+import random
+
+DOUBTS: tuple[tuple[float, tuple[str, ...]], ...] = (
+    (0.8, ("They are sure.", "They have no doubt.", "They are certain of it.")),
+    (0.55, ("They are fairly sure.", "It is likely right.", "They have little doubt.")),
+    (0.35, ("They are in doubt.", "It may be wrong.", "They are not sure.")),
+    (0.0, ("They only guess.", "It is likely wrong.", "They have much doubt.")),
+)
+"""Remarks of doubt, by the least share of the votes that the first answer has."""
+
+
+def doubt(share: float, rng: random.Random) -> str:
+    """Return a remark on an answer that took this share of the votes."""
+    return rng.choice(next(remarks for least, remarks in DOUBTS if share >= least))
+
+
+def revise(
+    question: str, *, attempt: str | None = None, other: str | list[tuple[str, int]] = "", doubt: str = ""
+) -> str:
+    """Return the request to revise.
+
+    Args:
+        question: the question.
+        attempt: one's own first response, when there is one.
+        other: another's whole response, or (answer, count) pairs, most frequent first.
+        doubt: a remark on how sure the other is.
+    """
+    lines = [question]
+    if attempt:
+        lines.append(f"My try: {attempt}")
+    if isinstance(other, str):
+        if other:
+            lines.append(f"Another's solution: {other}")
+    else:
+        lines.append("Another's answers: " + ", ".join(f"{answer} ({count} times)" for answer, count in other))
+    if doubt:
+        lines.append(doubt)
+    return "\n".join([*lines, "What is the right solution?"])
