@@ -15,8 +15,10 @@ import contextlib
 import gc
 import hashlib
 import math
+import os
 import random
 import shutil
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -28,10 +30,11 @@ import torch
 from filelock import FileLock
 
 from w2sg.config import canonical
-from w2sg.errors import ModelError
+from w2sg.errors import ModelError, UserError
 from w2sg.models.base import ModelConfig, Progress, RuntimeConfig, silent
 from w2sg.models.fit_config import FitConfig, LoraConfig
 from w2sg.models.fit_data import StepBatches, encode, schedule
+from w2sg.models.fit_launch import Job, launch, report, tell
 from w2sg.models.hf import LanguageModel, dtype_of, load, quiet, save
 from w2sg.records import Target
 from w2sg.seeding import derive
@@ -40,6 +43,8 @@ from w2sg.storage import make_folder, read_json, write_json
 MODEL = "model"
 CHECKPOINTS = "checkpoints"
 RESULT = "fit.json"
+LOCK = "fit.lock"
+_UNBOUNDED = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -83,90 +88,107 @@ def fit(
         ModelError: the model does not load, no text fits its length, or the loss is not finite.
         StoreError: the disk refuses.
     """
-    make_folder(folder)
-    with FileLock(folder / "fit.lock"):
-        if (folder / MODEL).is_dir() and (folder / RESULT).is_file():
-            return _read_result(folder)
-        with _scoped(runtime):
-            return _train(model, targets, config, seed, folder, runtime, progress, tuned)
+    job = Job(model, targets, config, seed, make_folder(folder), runtime, tuned)
+    if found := _finished(folder):
+        return found
+    if runtime.processes == 1:
+        with FileLock(folder / LOCK):
+            return _finished(folder) or _train(job, progress)
+    launch(job, progress)
+    if found := _finished(folder):
+        return found
+    raise RuntimeError(f"the processes ended well but left no model in {folder}")
 
 
-def _train(
-    source: ModelConfig,
-    targets: Sequence[Target],
-    config: FitConfig,
-    seed: int,
-    folder: Path,
-    runtime: RuntimeConfig,
-    progress: Progress,
-    tuned: Path | None,
-) -> FitResult:
-    with _fast_imports():
-        from w2sg.models.fit_trainer import ResponseTrainer, last_checkpoint
+def main(path: Path) -> None:
+    """Be one of torchrun's processes: train the job in the file, the first process writing and telling."""
+    job, first = Job.read(path), os.environ["RANK"] == "0"
+    if job.runtime.device != "cpu" and torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    # Processes whose parent was killed end at their next step; until then nobody else may train in their folder.
+    lock = FileLock(job.folder / LOCK) if first else contextlib.nullcontext()
+    try:
+        with lock:
+            _train(job, tell if first else silent)
+    except UserError as error:
+        if not first:
+            raise
+        report(path, error)
+        sys.exit(1)
 
-    model, merge = _prepared(source, config, seed, runtime, tuned)
-    data = encode(model, targets, config)
-    steps = schedule([len(text) for text in data.texts], config, seed)
-    sequences = runtime.micro_batch or config.batch_size
-    budget = 1 << 40 if runtime.micro_batch else _token_budget(model)
-    arguments = _arguments(config, len(steps), seed, folder / CHECKPOINTS, model, runtime)
-    batches = StepBatches(
-        data.texts, steps, model.pad_id, sequences, budget, arguments.process_index, arguments.world_size
-    )
-    use_cache = model.model.config.use_cache
-    with quiet():
-        trainer = ResponseTrainer(
-            model.model,
-            arguments,
-            batches,
-            seed=seed,
-            job=_job(targets, config, seed),
-            checkpoint_every_seconds=runtime.checkpoint_every_seconds,
-            progress=progress,
+
+def _train(job: Job, progress: Progress) -> FitResult:
+    with _scoped(job.runtime):
+        with _fast_imports():
+            from w2sg.models.fit_trainer import ResponseTrainer, last_checkpoint
+
+        model, merge = _prepared(job)
+        data = encode(model, job.targets, job.config)
+        steps = schedule([len(text) for text in data.texts], job.config, job.seed)
+        arguments = _arguments(job, len(steps), model)
+        sequences, tokens = _micro_batch(job, model)
+        batches = StepBatches(
+            data.texts, steps, model.pad_id, sequences, tokens, arguments.process_index, arguments.world_size
         )
-        trainer.resume(last_checkpoint(folder / CHECKPOINTS, trainer.job))
-    model.model.config.use_cache = use_cache
-    result = FitResult(
-        tokens_trained=batches.tokens_up_to(len(steps)),
-        steps=len(steps),
-        seconds=trainer.journal.seconds,
-        losses=trainer.journal.losses,
-        texts=len(data.texts),
-        truncated=data.truncated,
-        too_long=data.too_long,
-        weightless=data.weightless,
-    )
+        use_cache = model.model.config.use_cache
+        with quiet():
+            trainer = ResponseTrainer(
+                model.model,
+                arguments,
+                batches,
+                seed=job.seed,
+                job=_identity(job),
+                checkpoint_every_seconds=job.runtime.checkpoint_every_seconds,
+                progress=progress,
+            )
+            with trainer.accelerator.main_process_first():  # it removes what the others must not see
+                checkpoint = last_checkpoint(job.folder / CHECKPOINTS, trainer.job, clean=arguments.should_save)
+            trainer.resume(checkpoint)
+        model.model.config.use_cache = use_cache
+        result = FitResult(
+            tokens_trained=batches.tokens_up_to(len(steps)),
+            steps=len(steps),
+            seconds=trainer.journal.seconds,
+            losses=trainer.journal.losses,
+            texts=len(data.texts),
+            truncated=data.truncated,
+            too_long=data.too_long,
+            weightless=data.weightless,
+        )
+        if arguments.should_save:
+            _write(job, model, result, merge)
+        return result
+
+
+def _write(job: Job, model: LanguageModel, result: FitResult, merge: bool) -> None:
+    """Write the result, then the model, which makes the job finished, and only then drop the checkpoints."""
     if merge:
         model.model = model.model.merge_and_unload()
-    model.model.to(dtype_of(runtime, model.device)).eval()
-    write_json(folder / RESULT, asdict(result))
-    save(model, folder / MODEL)
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-    return result
+    model.model.to(dtype_of(job.runtime, model.device)).eval()
+    write_json(job.folder / RESULT, asdict(result))
+    save(model, job.folder / MODEL)
+    shutil.rmtree(job.folder / CHECKPOINTS, ignore_errors=True)
 
 
-def _prepared(
-    source: ModelConfig, config: FitConfig, seed: int, runtime: RuntimeConfig, tuned: Path | None
-) -> tuple[LanguageModel, bool]:
+def _prepared(job: Job) -> tuple[LanguageModel, bool]:
     """Return the model with what is to be trained in it, and whether its adapter is to be merged at the end.
 
     Trained weights are kept in float32 (bfloat16 is for the arithmetic only: small updates would be lost in it);
     what adapters leave frozen stays in the format of computation.
     """
-    adapter = tuned is not None and (tuned / "adapter_config.json").is_file()
-    dtype = "float32" if config.lora is None else runtime.dtype
-    model = load(source, runtime.model_copy(update={"dtype": dtype}), tuned, merge=config.lora is None)
-    if config.lora is None:
+    lora, tuned = job.config.lora, job.tuned
+    dtype = "float32" if lora is None else job.runtime.dtype
+    model = load(job.model, job.runtime.model_copy(update={"dtype": dtype}), tuned, merge=lora is None)
+    if lora is None:
         return model, False
-    if adapter:
-        _check_adapter(model, config.lora, tuned)
+    if tuned is not None and (tuned / "adapter_config.json").is_file():
+        _check_adapter(model, lora, tuned)
         return model, False
     from peft import LoraConfig as PeftConfig
     from peft import get_peft_model
 
-    lora = config.lora
     modules = "all-linear" if lora.target_modules == "auto" else list(lora.target_modules)
-    torch.manual_seed(derive(seed, "fit-lora"))
+    torch.manual_seed(derive(job.seed, "fit-lora"))
     try:
         model.model = get_peft_model(
             model.model,
@@ -180,13 +202,13 @@ def _prepared(
         )
     except ValueError as error:
         raise ModelError(
-            f"LoRA cannot be put on {source.path!r} with target_modules {lora.target_modules!r}: "
+            f"LoRA cannot be put on {job.model.path!r} with target_modules {lora.target_modules!r}: "
             f"{' '.join(str(error).split())} Name linear layers of the model, or use 'auto'."
         ) from None
     return model, tuned is not None
 
 
-def _check_adapter(model: LanguageModel, lora: LoraConfig, folder: Path | None) -> None:
+def _check_adapter(model: LanguageModel, lora: LoraConfig, folder: Path) -> None:
     found = model.model.active_peft_config
     if found.r != lora.rank or found.lora_alpha != lora.alpha:
         raise ModelError(
@@ -196,18 +218,17 @@ def _check_adapter(model: LanguageModel, lora: LoraConfig, folder: Path | None) 
         )
 
 
-def _arguments(
-    config: FitConfig, steps: int, seed: int, folder: Path, model: LanguageModel, runtime: RuntimeConfig
-) -> Any:
+def _arguments(job: Job, steps: int, model: LanguageModel) -> Any:
     from transformers.training_args import TrainingArguments
 
+    config = job.config
     if model.device.type == "cuda" and model.device.index:
         raise ModelError(
             f"Training runs on the first visible GPU, not on {str(model.device)!r}. Set "
             f"CUDA_VISIBLE_DEVICES={model.device.index} and device 'cuda'."
         )
     arguments = TrainingArguments(
-        output_dir=str(folder),
+        output_dir=str(job.folder / CHECKPOINTS),
         max_steps=steps,
         num_train_epochs=1,
         per_device_train_batch_size=1,
@@ -218,9 +239,9 @@ def _arguments(
         weight_decay=config.weight_decay,
         adam_beta2=config.beta2,
         max_grad_norm=config.max_grad_norm,
-        bf16=dtype_of(runtime, model.device) == torch.bfloat16,
+        bf16=dtype_of(job.runtime, model.device) == torch.bfloat16,
         use_cpu=model.device.type == "cpu",
-        seed=derive(seed, "fit") % 2**31,
+        seed=derive(job.seed, "fit") % 2**31,
         activation_checkpointing=config.activation_checkpointing,
         logging_strategy="no",
         save_strategy="no",  # when to save is decided by the clock
@@ -237,25 +258,30 @@ def _arguments(
     return arguments
 
 
-def _token_budget(model: LanguageModel) -> int:
-    """Return how many padded tokens a micro-batch may hold, by the memory of the device."""
+def _micro_batch(job: Job, model: LanguageModel) -> tuple[int, int]:
+    """Return how many texts, and how many padded tokens, go through the model at once."""
+    if job.runtime.micro_batch:
+        return job.runtime.micro_batch, _UNBOUNDED
     if model.device.type != "cuda":
-        return 4096
+        return job.config.batch_size, 4096
     config = model.model.config.get_text_config(decoder=True)
     free, _ = torch.cuda.mem_get_info(model.device)
     per_token = 2 * config.num_hidden_layers * config.hidden_size * 34 + 10 * config.vocab_size
-    return max(1, int(0.4 * free / per_token))
+    return job.config.batch_size, max(1, int(0.4 * free / per_token))
 
 
-def _job(targets: Sequence[Target], config: FitConfig, seed: int) -> str:
+def _identity(job: Job) -> str:
     """Name the job by what decides its result, so that a checkpoint of another one is not resumed."""
-    digest = hashlib.sha256(canonical([config.identity(), seed]).encode())
-    for target in targets:
+    digest = hashlib.sha256(canonical([job.config.identity(), job.seed]).encode())
+    for target in job.targets:
         digest.update(canonical(target.to_dict()).encode())
     return digest.hexdigest()[:16]
 
 
-def _read_result(folder: Path) -> FitResult:
+def _finished(folder: Path) -> FitResult | None:
+    """Return the result of an earlier call that came to its end in `folder`."""
+    if not (folder / MODEL).is_dir() or not (folder / RESULT).is_file():
+        return None
     stored = read_json(folder / RESULT)
     stored["losses"] = [(int(step), float(loss)) for step, loss in stored["losses"]]
     return FitResult(**stored)
@@ -287,3 +313,7 @@ def _fast_imports() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -42,13 +42,13 @@ class Journal:
     seconds: float = 0.0
 
 
-def last_checkpoint(folder: Path, job: str) -> Path | None:
-    """Return the newest whole checkpoint of `job`; torn and foreign ones are removed."""
+def last_checkpoint(folder: Path, job: str, clean: bool = True) -> Path | None:
+    """Return the newest whole checkpoint of `job`; with `clean`, torn and foreign ones are removed."""
     whole: dict[int, Path] = {}
     for path in folder.glob("checkpoint-*") if folder.is_dir() else ():
         if (path / COMPLETE).is_file() and read_json(path / COMPLETE)["job"] == job:
             whole[int(path.name.rpartition("-")[2])] = path
-        else:
+        elif clean:
             shutil.rmtree(path)
     return whole[max(whole)] if whole else None
 
