@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +112,8 @@ def load(
 ) -> LanguageModel:
     """Load the model that `config` names, or its tuned form in the folder `tuned`.
 
+    A path that holds nothing but a peft adapter stands for the model that the adapter names, so adapted.
+
     Args:
         tuned: a full checkpoint, or a peft adapter on `config`'s model.
         merge: fold an adapter into the weights it adapts (for sampling); False keeps it apart (for training).
@@ -119,6 +122,7 @@ def load(
         ModelError: the model is missing, incomplete, damaged, of an unknown architecture, or its tokenizer does
             not fit it.
     """
+    config, tuned = _without_adapter(config, tuned)
     base = locate(config)
     adapter = tuned if tuned is not None and (tuned / "adapter_config.json").is_file() else None
     source = base if tuned is None or adapter else str(tuned)
@@ -137,6 +141,20 @@ def load(
     rows = model.get_input_embeddings().weight.shape[0]
     dialogue = Dialogue(tokenizer, config.system, rows, ends, repr(source))
     return LanguageModel(model, tokenizer, config, device, dialogue)
+
+
+def _without_adapter(config: ModelConfig, tuned: Path | None) -> tuple[ModelConfig, Path | None]:
+    """Take a path to an adapter apart: the model that the adapter was trained on, and the adapter's folder."""
+    folder = Path(locate(config))
+    settings = folder / "adapter_config.json"
+    if tuned is not None or not settings.is_file() or (folder / "config.json").is_file():
+        return config, tuned
+    try:
+        stored = json.loads(settings.read_text(encoding="utf-8"))
+        base = stored["base_model_name_or_path"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"The adapter in {str(folder)!r} does not say which model it adapts: {error!r}.") from None
+    return config.model_copy(update={"path": str(base), "revision": stored.get("revision")}), folder
 
 
 def load_tokenizer(config: ModelConfig, tuned: Path | None = None) -> Any:
@@ -282,7 +300,10 @@ def quiet() -> Iterator[None]:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            # peft still reads what transformers renamed
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+            yield
     finally:
         logging.set_verbosity(level)
         if bars:
