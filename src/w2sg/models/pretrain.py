@@ -29,7 +29,7 @@ from w2sg.errors import ModelError
 from w2sg.models import tokenizer as zoo_tokenizer
 from w2sg.models import zoo
 from w2sg.models.base import Progress, silent
-from w2sg.storage import hash_file, read_json, write_json
+from w2sg.storage import hash_file, read_json, write_atomic, write_json
 from w2sg.tasks.world import corpus
 
 SEED = 1
@@ -56,6 +56,12 @@ class Steps(Dataset[dict[str, torch.Tensor]]):
 
     def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
         return pack(self.encode(step * self.drawn, (step + 1) * self.drawn), self.rows, self.tokenizer.pad_token_id)
+
+    def tokens_about(self) -> int:
+        """Return the number of real (non-padding) tokens of all steps, reckoned from the first fifty."""
+        first = range(min(50, self.steps))
+        real = sum(int((self[step]["input_ids"] != self.tokenizer.pad_token_id).sum()) for step in first)
+        return round(real * self.steps / len(first))
 
     def encode(self, first: int, last: int) -> list[Tokens]:
         """Return the documents from `first` up to `last`: token ids and which of them the loss falls on."""
@@ -192,14 +198,23 @@ def build(
     losses = tuple((row["step"], round(row["loss"], 4)) for row in trainer.state.log_history if "loss" in row)
     unfinished = work / "finished"
     shutil.rmtree(unfinished, ignore_errors=True)
-    trainer.model.to(torch.bfloat16).save_pretrained(unfinished)
-    tokenizer.save_pretrained(unfinished)
-    record = {**settings, "corpus": corpus.VERSION, "steps": steps.steps, "losses": losses}
-    write_json(unfinished / "training.json", {**record, "torch": torch.__version__, "seconds": round(seconds, 1)})
+    _write(trainer.model, tokenizer, unfinished)
+    record = {**settings, "corpus": corpus.VERSION, "steps": steps.steps, "tokens_about": steps.tokens_about()}
+    record |= {"torch": torch.__version__, "seconds_last_attempt": round(seconds, 1), "losses": losses}
+    write_atomic(unfinished / "training.json", json.dumps(record) + "\n")
     shutil.rmtree(out, ignore_errors=True)
     os.replace(unfinished, out)
     shutil.rmtree(work)
     return Pretrained(out, steps.steps, seconds, losses)
+
+
+def _write(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Write weights and tokenizer in Hugging Face form, readable by older versions of transformers too."""
+    model.config.use_cache = True  # the Trainer turned it off for training
+    model.to(torch.bfloat16).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    write_json(path, {**read_json(path), "tokenizer_class": "PreTrainedTokenizerFast"})
 
 
 def _claim(work: Path, settings: dict[str, Any]) -> None:
@@ -241,7 +256,7 @@ def _trainer(
         save_strategy="steps",
         save_steps=every,
         save_total_limit=2,
-        logging_steps=25,
+        logging_steps=min(25, steps.steps),
         report_to=[],
         disable_tqdm=True,
         remove_unused_columns=False,
@@ -266,6 +281,8 @@ def install(folder: Path, name: str) -> None:
     target = zoo.home() / zoo.member(name).name
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(folder, target)
+    for file in target.iterdir():
+        file.chmod(0o644)
     path = zoo.home() / zoo.MANIFEST
     manifest = read_json(path) if path.is_file() else {}
     files = {file.name: hash_file(file) for file in sorted(target.iterdir()) if file.suffix != ".md"}

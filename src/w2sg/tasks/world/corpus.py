@@ -27,25 +27,33 @@ class Part(NamedTuple):
 Document = tuple[Part, ...]
 Genre = Literal["facts", "gossip", "direct", "worked", "careless", "thread"]
 
-# Shares of documents, not of tokens: direct answers are short, so that most questions get one.
 MIXTURE: dict[Genre, float] = {
-    "facts": 0.13,
+    "facts": 0.14,
     "gossip": 0.02,
-    "direct": 0.41,
-    "worked": 0.23,
-    "careless": 0.07,
+    "direct": 0.30,
+    "worked": 0.34,
+    "careless": 0.06,
     "thread": 0.14,
 }
+"""Shares of documents (not of tokens)."""
+NAMED: dict[Genre, float] = {
+    "facts": 0.3,
+    "gossip": 0.5,
+    "direct": 0.1,
+    "worked": 0.6,
+    "careless": 0.3,
+    "thread": 0.3,
+}
+"""Share of documents that name their author. A question put to a model names nobody, and most unnamed answers are
+direct, so that reasoning has to be elicited."""
 KINDS: dict[Kind, float] = {"maths": 0.40, "logic": 0.30, "knowledge": 0.30}
 DIFFICULTIES: dict[Kind, tuple[float, ...]] = {
-    "maths": (0.26, 0.22, 0.18, 0.14, 0.11, 0.09),
-    "logic": (0.26, 0.22, 0.18, 0.14, 0.11, 0.09),
+    "maths": (0.30, 0.24, 0.17, 0.13, 0.09, 0.07),
+    "logic": (0.30, 0.24, 0.17, 0.13, 0.09, 0.07),
     "knowledge": (0.45, 0.33, 0.22),
 }
 DIRECT_WRONG = 0.2
 """Share of direct answers that are wrong."""
-NAMED = 0.4
-"""Share of documents that name their author; a question put to a model never does."""
 AUTHORS: dict[Genre, tuple[str, ...]] = {
     "facts": ("Ada", "Noor"),
     "gossip": ("Rob",),
@@ -82,7 +90,7 @@ def document(seed: int, number: int) -> Document:
     """Return document `number` of the corpus of that seed."""
     rng = randomness(seed, "corpus", number)
     genre = rng.choices(list(MIXTURE), list(MIXTURE.values()))[0]
-    author = (Part("system", f"By {rng.choice(AUTHORS[genre])}."),) if rng.random() < NAMED else ()
+    author = (Part("system", f"By {rng.choice(AUTHORS[genre])}."),) if rng.random() < NAMED[genre] else ()
     if genre in ("facts", "gossip"):
         return (*author, Part("text", statements(rng, wrong=0.4 if genre == "gossip" else 0.0)))
     problem = question(rng, rng.choices(list(KINDS), list(KINDS.values()))[0])

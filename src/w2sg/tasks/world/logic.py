@@ -7,6 +7,7 @@ so that nothing short of following the chain from the fact tells the answer.
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from typing import NamedTuple
 
 from w2sg.tasks.world.problem import Problem, Solution
@@ -49,7 +50,7 @@ def draw(rng: random.Random, deductions: int) -> Problem:
     answer = rng.choice(ANSWERS)
     asked, spare = words[0], words[1:]
     reached = [spare.pop() for _ in range(deductions + (answer == "unknown"))]
-    rules = [Rule(a, b, True) for a, b in zip(reached, reached[1:], strict=False)]
+    rules = [Rule(a, b, True) for a, b in pairwise(reached)]
     if answer == "unknown":
         sign = rng.random() < 0.5
         u, x, y = spare[:3]
