@@ -10,7 +10,7 @@ import re
 import warnings
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator, model_validator
 
@@ -37,7 +37,7 @@ with warnings.catch_warnings():
         """Rows whose questions train the student and whose gold is sealed."""
         test_id: Size = "rest"
         """Sealed test rows as hard as `supervise`; of a source with its own test file, from that file."""
-        test_ood: Size = 0
+        test_ood: Size = "rest"
         """Sealed test rows harder than `supervise`; needs `easy_up_to`."""
         easy_up_to: float | None = None
         """supervise, validate and test-id hold rows of at most this difficulty, test-ood harder ones."""
@@ -91,13 +91,24 @@ class TaskConfig(Config, ABC):
 
     @model_validator(mode="before")
     @classmethod
-    def _named(cls, data: object) -> object:
-        """Name an unnamed task by its kind."""
-        if isinstance(data, dict) and not data.get("name"):
-            kind = data.get("kind") or cls.model_fields["kind"].default
-            if isinstance(kind, str):
-                return {**data, "name": cls.model_fields["name"].default or kind}
+    def _completed(cls, data: object) -> object:
+        """Name an unnamed task by its kind, and complete a partly given split with the task's own sizes."""
+        if not isinstance(data, dict):
+            return data
+        data = dict(data)
+        kind = data.get("kind") or cls.model_fields["kind"].default
+        if not data.get("name") and isinstance(kind, str):
+            data["name"] = cls.model_fields["name"].default or kind
+        given = data.get("split", {})
+        if isinstance(given, dict):
+            data["split"] = {**cls.standard_split(data), **given}
         return data
+
+    @classmethod
+    def standard_split(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Return the sizes used where `data`, the settings given, name none: those of the field's default."""
+        standard: SplitConfig = cls.model_fields["split"].default
+        return standard.model_dump()
 
     @abstractmethod
     def build(self) -> Task:
@@ -114,11 +125,18 @@ class Task(ABC):
     version: ClassVar[int] = 1
     mark: ClassVar[str] = "Answer:"
     """What stands before the final answer in gold responses."""
-    standard_instruction: ClassVar[str] = ""
-    """Text put after every question unless the settings say otherwise."""
 
     def __init__(self, config: TaskConfig) -> None:
         self.config = config
+
+    def instruction(self) -> str:
+        """Return the text put after every question: that of the settings, else the task's own."""
+        given = self.config.instruction
+        return self.own_instruction() if given is None else given
+
+    def own_instruction(self) -> str:
+        """Return the text put after every question unless the settings say otherwise; none here."""
+        return ""
 
     @property
     def name(self) -> str:
@@ -142,8 +160,7 @@ class Task(ABC):
         """Return the user's turn: the question, a line per option, the instruction."""
         lines = [example.question]
         lines += [f"{letter(position)}. {choice}" for position, choice in enumerate(example.choices)]
-        given = self.config.instruction
-        instruction = self.standard_instruction if given is None else given
+        instruction = self.instruction()
         return "\n".join(lines) + (f"\n\n{instruction}" if instruction else "")
 
     def gold_response(self, example: Example, gold: Gold, reasoning: bool = True) -> str:

@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import Literal
 
 from w2sg.errors import DataError
-from w2sg.records import Role, Stratum, TaskRow, by_id
+from w2sg.records import ROLES, Role, Stratum, TaskRow, by_id
 from w2sg.tasks.base import Size, SplitConfig
 from w2sg.tasks.duplicates import LookAlikes, exact_key
 
@@ -97,7 +97,7 @@ class _Placement:
         self.dropped: dict[int, Dropped] = {}
         self.duplicates: list[Duplicate] = []
         self.notes: list[str] = []
-        self.look_alikes: dict[Role, LookAlikes] = {}
+        self.look_alikes = None if config.near_duplicates == "exact" else LookAlikes()
 
     def run(self) -> SplitReport:
         self._note_repeats()
@@ -211,20 +211,21 @@ class _Placement:
         return True
 
     def _is_near(self, component: int, members: list[int], role: Role) -> bool:
-        if self.config.near_duplicates == "exact" or role == "test":
+        if self.look_alikes is None or role == "test":
             return False
+        others = [other for other in ROLES if other != role]
         for index in members:
-            example = self.rows[index].example
-            for other_role, table in self.look_alikes.items():
-                if other_role == role or (like := table.find(example)) is None:
-                    continue
-                if self.config.near_duplicates == "report":
-                    self.duplicates.append(Duplicate(example.id, role, like.id, other_role, like.similarity))
-                    continue
-                for member in members:
-                    entry = Dropped(self.rows[member].example.id, role, "near", like.id)
-                    self.dropped.setdefault(member, entry)
-                return True
+            like = self.look_alikes.find(self.rows[index].example, others)
+            if like is None:
+                continue
+            if self.config.near_duplicates == "report":
+                self.duplicates.append(
+                    Duplicate(self.rows[index].example.id, role, like.id, like.role, like.similarity)
+                )
+                continue
+            for member in members:
+                self.dropped.setdefault(member, Dropped(self.rows[member].example.id, role, "near", like.id))
+            return True
         return False
 
     def _place(self, component: int, members: list[int], draw: _Draw) -> None:
@@ -232,8 +233,8 @@ class _Placement:
         self.first.setdefault(component, members[0])
         for index in members:
             self.placed[index] = replace(self.rows[index], role=draw.role, stratum=draw.stratum)
-            if self.config.near_duplicates != "exact" and draw.role != "transfer":
-                self.look_alikes.setdefault(draw.role, LookAlikes()).add(self.rows[index].example)
+            if self.look_alikes is not None:
+                self.look_alikes.add(self.rows[index].example, draw.role)
 
     def _short(self, draw: _Draw, wanted: int, taken: int, eligible: int, too_large: int) -> None:
         """Say that a role got fewer rows than asked for: a note when groups are merely too coarse, else an error."""
@@ -250,7 +251,8 @@ class _Placement:
             f"The split asks for {wanted:,} rows for `split.{draw.setting}`{where} (set to {draw.size!r}), and only "
             f"{taken:,} can be given: of {len(self.rows):,} rows {eligible:,} are of the right kind, {lost:,} of "
             "those were left out as duplicates of other roles, and the rest serves roles that come first. Lower "
-            f"`split.{draw.setting}` or another size, or give more data."
+            f"`split.{draw.setting}` or another size, or give more data"
+            + ("; `split.near_duplicates: report` keeps rows that are only nearly alike." if lost else ".")
         )
 
     def _note_repeats(self) -> None:

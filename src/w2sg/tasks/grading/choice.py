@@ -18,6 +18,15 @@ _LABEL = re.compile(
 _SECOND_LABEL = re.compile(r"(?:and|or)\b|[b-z0-9]$")
 
 
+def _by_text(answer: str, text: str, choices: Sequence[str], texts: Sequence[str]) -> str | None:
+    """The one option whose text is the answer; among options equal but for punctuation, the one written so."""
+    equal = [place for place, other in enumerate(texts) if text and other == text]
+    if len(equal) > 1:
+        written = answer.strip().casefold()
+        equal = [place for place in equal if choices[place].strip().casefold() == written]
+    return letter(equal[0]) if len(equal) == 1 else None
+
+
 def letter(position: int) -> str:
     """Return the label of the option at `position`: A for 0."""
     return chr(ord("A") + position)
@@ -38,7 +47,7 @@ class ChoiceGrader(Grader):
     def normal(self, answer: str, choices: Sequence[str] = ()) -> str | None:
         text = normal_text(answer)
         texts = [normal_text(choice) for choice in choices]
-        by_text = letter(texts.index(text)) if text and text in texts else None
+        by_text = _by_text(answer, text, choices, texts)
         found = _LABEL.match(answer)
         if found is None:
             return by_text
