@@ -113,7 +113,7 @@ def pack(texts: list[Tokens], rows: int, pad: int) -> dict[str, torch.Tensor]:
     return {"input_ids": ids, "labels": labels, "position_ids": positions, "attention_mask": mask}
 
 
-class _Tell(TrainerCallback):
+class _Tell(TrainerCallback):  # type: ignore[misc]
     """Passes progress on and counts real tokens."""
 
     def __init__(self, progress: Progress) -> None:

@@ -20,13 +20,14 @@ from w2sg.errors import DataError
 from w2sg.records import Example, Gold, TaskRow
 from w2sg.tasks.base import Size, SplitConfig, Task, TaskConfig
 from w2sg.tasks.grading.base import Grader, grader
-from w2sg.tasks.world import knowledge, logic, maths
-from w2sg.tasks.world.problem import ANSWER, Problem, randomness
+from w2sg.tasks.world import knowledge
+from w2sg.tasks.world.problem import ANSWER, Kind, Problem, randomness
+from w2sg.tasks.world.subjects import SUBJECTS
 
 __all__ = ["KnowledgeConfig", "LogicConfig", "MathsConfig", "WorldConfig", "WorldSplit", "WorldTask"]
 
-_MODULES = {"maths": maths, "logic": logic, "knowledge": knowledge}
-_GRADERS = {"maths": "numeric", "logic": "truth", "knowledge": "short"}
+_KINDS: dict[str, Kind] = {"world-knowledge": "knowledge", "world-maths": "maths", "world-logic": "logic"}
+_GRADERS: dict[Kind, str] = {"maths": "numeric", "logic": "truth", "knowledge": "short"}
 
 with warnings.catch_warnings():
     # pydantic warns of the name of its deprecated class method, which nothing here uses.
@@ -37,7 +38,7 @@ with warnings.catch_warnings():
 
         supervise: Size = 400
         """Easy questions with open gold that train the weak side."""
-        validate: Size = 150  # type: ignore[assignment]
+        validate: Size = 150
         """Easy questions with open gold that fit calibrators and pick settings."""
         transfer: Size = 400
         """Questions whose gold is sealed and that train the student, the same number of every difficulty."""
@@ -101,7 +102,7 @@ class WorldTask(Task):
 
     def __init__(self, config: WorldConfig) -> None:
         super().__init__(config)
-        self.subject = config.kind.removeprefix("world-")
+        self.subject: Kind = _KINDS[config.kind]
 
     @cached_property
     def _grader(self) -> Grader:
@@ -140,7 +141,7 @@ class WorldTask(Task):
     def _sides(self) -> list[dict[int, int]]:
         """How many questions of every difficulty are needed, on the easy and on the hard side."""
         split = self.config.split
-        levels = range(1, _MODULES[self.subject].HARDEST + 1)
+        levels = range(1, SUBJECTS[self.subject].HARDEST + 1)
         limit = split.easy_up_to if split.easy_up_to is not None else levels[-1]
         easy, hard = [k for k in levels if k <= limit], [k for k in levels if k > limit]
         transfer = {"all": [*easy, *hard], "easy": easy, "hard": hard}[split.transfer_from]
@@ -160,7 +161,7 @@ class WorldTask(Task):
         return [{level: need[level] for level in side} for side in (easy, hard) if side]
 
 
-def _reserved(kind: str, level: int, seed: int) -> Iterator[Problem]:
+def _reserved(kind: Kind, level: int, seed: int) -> Iterator[Problem]:
     """Yield different questions reserved for tasks; of maths and logic without end."""
     rng = randomness(seed, "task", kind, level)
     if kind == "knowledge":
@@ -168,7 +169,7 @@ def _reserved(kind: str, level: int, seed: int) -> Iterator[Problem]:
         return
     seen = set[str]()
     while True:
-        problem = _MODULES[kind].draw(rng, level)
+        problem = SUBJECTS[kind].draw(rng, level)
         if problem.reserved and problem.key not in seen:
             seen.add(problem.key)
             yield problem

@@ -10,8 +10,9 @@ from __future__ import annotations
 import random
 from typing import Literal, NamedTuple
 
-from w2sg.tasks.world import knowledge, logic, maths, threads
+from w2sg.tasks.world import knowledge, threads
 from w2sg.tasks.world.problem import Kind, Problem, Solution, randomness
+from w2sg.tasks.world.subjects import SUBJECTS
 
 Turn = Literal["system", "user", "assistant", "text"]
 VERSION = 1
@@ -63,27 +64,25 @@ AUTHORS: dict[Genre, tuple[str, ...]] = {
     "thread": ("Ada", "Noor", "Otto"),
 }
 
-_MODULES = {"maths": maths, "logic": logic, "knowledge": knowledge}
-
 
 def question(rng: random.Random, kind: Kind, difficulty: int | None = None) -> Problem:
     """Return a question for the corpus: any that is not reserved."""
     weights = DIFFICULTIES[kind]
     while True:
         level = difficulty or rng.choices(range(1, len(weights) + 1), weights)[0]
-        problem = _MODULES[kind].draw(rng, level)
+        problem = SUBJECTS[kind].draw(rng, level)
         if not problem.reserved:
             return problem
 
 
 def slip(problem: Problem, rng: random.Random) -> Solution:
     """Return a careless solution of the problem."""
-    return _MODULES[problem.kind].slip(problem, rng)
+    return SUBJECTS[problem.kind].slip(problem, rng)
 
 
 def guess(problem: Problem, rng: random.Random) -> str:
     """Return a wrong final answer to the problem."""
-    return _MODULES[problem.kind].guess(problem, rng)
+    return SUBJECTS[problem.kind].guess(problem, rng)
 
 
 def document(seed: int, number: int) -> Document:
