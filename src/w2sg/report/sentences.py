@@ -22,6 +22,14 @@ _SHOWN = {
     "imitation": "plain imitation",
     "ceiling": "the ceiling",
 }
+_BRIEF: dict[Finding, str] = {
+    "helped": "helped on",
+    "elicited": "better than untuned, not than self-distillation, on",
+    "damage avoided": "only better than imitation on",
+    "above its teacher only": "only better than its teacher on",
+    "no evidence": "no evidence that it helps on",
+    "harmed": "made the student worse on",
+}
 _SIGNIFICANT = 0.05
 
 
@@ -37,6 +45,21 @@ def verdicts(results: Results) -> Iterator[Verdict]:
                 }
                 if method not in CONTROLS and rows:
                     yield judge(task, stratum, method, rows)
+
+
+def overview(results: Results) -> Iterator[str]:
+    """Yield one sentence per method over all tasks, from the verdicts on their headline strata."""
+    by_method: dict[str, dict[Finding, list[str]]] = {}
+    for one in results.verdict:
+        if one.stratum == results.headline(one.task):
+            by_method.setdefault(one.method, {}).setdefault(one.finding, []).append(one.task)
+    for method, found in by_method.items():
+        parts = [f"{_BRIEF[finding]} {_list(found[finding])}" for finding in _BRIEF if finding in found]
+        yield f"{method}: {'; '.join(parts)}."
+
+
+def _list(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def judge(task: str, stratum: ResultStratum, method: str, rows: Mapping[str, ComparisonRow]) -> Verdict:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from w2sg.report.results import CONTROLS, Note, Results, ResultStratum, Summary
-from w2sg.report.sentences import WHERE
+from w2sg.report.sentences import WHERE, overview
 
 _STYLE = {
     "helped": "green",
@@ -31,8 +31,10 @@ def render(results: Results) -> Group:
     for task in results.tasks():
         parts += [Text(), _heading(results, task), table(results, task), *_verdict(results, task)]
         parts += [_note(note) for note in results.notes if note.task == task]
-    general = [note for note in results.notes if note.task is None]
-    return Group(*parts, *([Text()] if general else []), *(_note(note) for note in general))
+    general = [_note(note) for note in results.notes if note.task is None]
+    short = [_line("•", "", sentence) for sentence in overview(results)] if len(results.tasks()) > 1 else []
+    head = [Text("\nIn short:", style="bold")] if short else []
+    return Group(*parts, *head, *short, *([Text()] if general else []), *general)
 
 
 def table(results: Results, task: str) -> Table:
