@@ -259,7 +259,7 @@ class _Placement:
         """Note questions that occur more than once, and those whose gold answers differ."""
         answers: dict[str, list[str]] = {}
         for row in self.rows:
-            answers.setdefault(exact_key(row.example), []).append(row.gold.answer if row.gold else "")
+            answers.setdefault(exact_key(row.example), []).append(_answer_text(row))
         repeated = [given for given in answers.values() if len(given) > 1]
         if repeated:
             differing = sum(len({answer for answer in given if answer}) > 1 for given in repeated)
@@ -267,6 +267,14 @@ class _Placement:
                 f"{len(repeated):,} questions occur more than once (each kept within one role); "
                 f"{differing:,} of them with different gold answers."
             )
+
+
+def _answer_text(row: TaskRow) -> str:
+    """The gold answer as text: that of the option where it is a letter, because equal questions may order theirs
+    differently."""
+    answer = row.gold.answer if row.gold else ""
+    place = ord(answer) - ord("A") if len(answer) == 1 else -1
+    return row.example.choices[place] if 0 <= place < len(row.example.choices) else answer
 
 
 def _count(size: Size, eligible: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from w2sg.records import Gold
 from w2sg.registry import Registry
@@ -50,11 +50,11 @@ GRADERS = Registry(
 )
 
 
-def grader(name: str) -> Grader:
-    """Return the grader called `name`, in its default setting.
+def grader(name: str, **settings: Any) -> Grader:
+    """Return the grader called `name` with its own settings.
 
     Raises:
         ConfigError: there is no such grader.
     """
-    found: Grader = GRADERS.get(name)()
+    found: Grader = GRADERS.get(name)(**settings)
     return found
