@@ -11,9 +11,15 @@ from typing import Annotated
 import typer
 
 from w2sg import __version__
+from w2sg.cli import zoo
 from w2sg.cli.boundary import Commands, ManyValues
+from w2sg.cli.evaluate import evaluate
+from w2sg.cli.fit import fit
 from w2sg.cli.ls import ls
 from w2sg.cli.plan import plan
+from w2sg.cli.predict import predict
+from w2sg.cli.report import report
+from w2sg.cli.run import run
 
 app = typer.Typer(
     name="w2sg",
@@ -40,14 +46,21 @@ def _shared(
 ) -> None:
     """Train a strong language model from weak supervision, and measure honestly what was gained.
 
-    A weak teacher labels questions that nobody answered; a stronger student learns from those labels.
-    w2sg does this with any causal language models, and compares the student with everything it must beat:
-    the teacher, itself untuned, itself trained on gold.
+    A weak teacher labels questions that nobody answered; a stronger student
+    learns from those labels. w2sg does this with any causal language models, and
+    compares the student with all that it must beat: the teacher, itself untuned,
+    itself trained on gold.
     """
 
 
+app.command(cls=ManyValues)(run)
 app.command(cls=ManyValues)(plan)
+app.command()(report)
+app.command(cls=ManyValues)(fit)
+app.command()(predict)
+app.command("eval")(evaluate)
 app.command()(ls)
+app.add_typer(zoo.app, name="zoo")
 
 
 def main() -> None:

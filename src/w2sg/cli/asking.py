@@ -1,0 +1,61 @@
+"""Asking one model a file of questions, as steps in a store: what `w2sg predict` and `w2sg eval` share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from w2sg.cli.progress import Bars
+from w2sg.cli.student import Student
+from w2sg.decode.config import SamplingConfig
+from w2sg.models.base import RuntimeConfig
+from w2sg.records import Role
+from w2sg.runs.plan import task_step
+from w2sg.runs.runner import run_steps
+from w2sg.runs.store import Store
+from w2sg.steps.base import Step
+from w2sg.steps.model import ModelRef, Node
+from w2sg.steps.sample import sample_step
+from w2sg.tasks import task_config
+
+EVERYTHING: dict[Role, dict[str, Any]] = {
+    "transfer": {"transfer": "rest", "test_id": 0},
+    "test": {"transfer": 0, "test_id": 1.0},
+}
+"""The split that puts every row of a file into one role."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The step that lays the questions out and the one that answers them."""
+
+    task: Step
+    answers: Step
+
+
+def ask_file(student: Student, files: dict[str, str], role: Role) -> Asked:
+    """Return the steps in which `student` answers every row of a file, greedily.
+
+    Raises:
+        UserError: the file or the model is not there, or a setting does not fit.
+    """
+    split = {"supervise": 0, "validate": 0, **EVERYTHING[role], "near_duplicates": "exact"}
+    config = task_config({**student.task, **files, "split": split}, "The questions")
+    laid_out = task_step(config)
+    greedy = SamplingConfig(samples=1, temperature=0.0, max_new_tokens=student.max_new_tokens)
+    node = Node(ModelRef.of(student.model))
+    return Asked(laid_out, sample_step(node, laid_out, (role,), greedy, 0, f"answers of {student.model.path}"))
+
+
+def do(steps: list[Step], store: Store) -> None:
+    """Do the steps that the store does not hold, and what they rest on, with bars."""
+    wanted = {part.fingerprint: part for step in steps for part in step.ancestors()}
+    with Bars({}) as bars:
+        run_steps(tuple(wanted.values()), store, RuntimeConfig(), workers=1, watcher=bars)
+
+
+def store_for(model: str, given: Path | None) -> Store:
+    """Return the store to answer in: the given one, the student's own, or `runs/store`."""
+    own = Path(model) / "store"
+    return Store(given or (own if own.is_dir() else Path("runs") / "store"))

@@ -1,0 +1,135 @@
+"""`w2sg fit`: from a user's files to a student that can be deployed, with an honest estimate of its quality."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from w2sg.cli.options import Settings
+
+if TYPE_CHECKING:
+    from w2sg.models.base import ModelConfig
+    from w2sg.runs.experiment import Experiment
+
+
+def fit(
+    labelled: Annotated[Path, typer.Option(metavar="FILE", help="Questions with answers (JSONL, JSON or parquet).")],
+    unlabelled: Annotated[Path, typer.Option(metavar="FILE", help="The pool: questions without answers.")],
+    teacher: Annotated[str, typer.Option(metavar="MODEL", help="The weak model: folder, Hub id or zoo member.")],
+    student: Annotated[str, typer.Option(metavar="MODEL", help="The strong model: folder, Hub id or zoo member.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the student goes.")],
+    method: Annotated[str, typer.Option(help="How the student learns: see docs/settings.md.")] = "imitation-vote",
+    seed: Annotated[int, typer.Option(min=0, help="Decides the split, the sampling and the training.")] = 0,
+    lora: Annotated[bool, typer.Option("--lora", help="Train adapters (peft) instead of every weight.")] = False,
+    settings: Settings = None,
+) -> None:
+    """Train a student from your own files: a little gold, and a pool of questions.
+
+    The teacher learns from part of the gold and labels the pool, the student
+    learns from the labels, and gold that neither has seen says how good it is.
+    DIR then holds the student (model/), its card (README.md) and the report.
+
+    \b
+    w2sg fit --labelled gold.jsonl --unlabelled pool.jsonl --out runs/student
+             --teacher Qwen/Qwen2.5-0.5B --student Qwen/Qwen2.5-3B
+    w2sg fit ... --lora --set student_fit.epochs=2 task.grader=numeric
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    from w2sg.cli.card import write_card
+    from w2sg.cli.execute import REPORT, RESULTS, execute
+    from w2sg.cli.student import MODEL, Student, write_student
+    from w2sg.report.results import Results
+    from w2sg.report.terminal import show
+    from w2sg.runs.store import Store
+    from w2sg.steps.inputs import MODEL as CHECKPOINT
+
+    files = {"labelled": str(labelled), "unlabelled": str(unlabelled)}
+    wish = Wish(teacher, student, method, files, seed, lora, settings or [])
+    experiment = wish.experiment(out.resolve().name)
+    plan = execute(experiment, out, out / "store")
+    arm = next(arm for arm in plan.arms if arm.method == method)
+    assert arm.node.tuned is not None
+    (task,) = experiment.tasks
+    asked = task.model_dump(mode="json", exclude={"labelled", "unlabelled", "test", "split"})
+    asked["grader"] = task.build().grader.name  # what `auto` chose for these answers stays chosen
+    made = Student(
+        model=experiment.student.model_copy(update={"path": f"./{MODEL}", "revision": None}),
+        task=asked,
+        max_new_tokens=experiment.max_new_tokens,
+        fit=arm.node.tuned.fingerprint,
+    )
+    store = Store(out / "store")
+    write_student(out, made, store.folder(arm.node.tuned) / CHECKPOINT)
+    results = Results.load(out / RESULTS)
+    write_card(out, plan, arm, store, results)
+    console = Console()
+    show(results, console)
+    console.print(Text(f"\nThe student: {out / MODEL}\nIts card:    {out / 'README.md'}\nThe report:  {out / REPORT}"))
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the command asks for: models, method, files (`labelled`, `unlabelled`) and settings put over the rest."""
+
+    teacher: str
+    student: str
+    method: str
+    files: Mapping[str, str]
+    seed: int = 0
+    lora: bool = False
+    settings: Sequence[str] = ()
+
+    def experiment(self, name: str) -> Experiment:
+        """Return the experiment that is meant: one task from the files, the method, and the controls that need no
+        gold for the pool.
+
+        Raises:
+            ConfigError: a setting or the method does not fit.
+        """
+        from w2sg.config import override
+        from w2sg.models.base import ModelConfig
+        from w2sg.runs.experiment import Experiment
+
+        student_fit: dict[str, Any] = {"learning_rate": learning_rate(ModelConfig(path=self.student))}
+        split = {"seed": self.seed}  # the file task keeps shares of the gold for validation and test
+        data = {
+            "name": plain(name),
+            "tasks": {"kind": "file", "name": plain(Path(self.files["labelled"]).stem), **self.files, "split": split},
+            "teacher": self.teacher,
+            "student": self.student,
+            "methods": [self.method],
+            "controls": ["teacher", "untuned", "self-distillation"],
+            "seeds": [self.seed],
+            "teacher_fit": {"learning_rate": learning_rate(ModelConfig(path=self.teacher))},
+            "student_fit": {"learning_rate": 1e-4, "lora": {}} if self.lora else student_fit,
+        }
+        settings = [re.sub(r"^task\.", "tasks.", setting) for setting in self.settings]
+        return Experiment.parse(override(data, settings), "The command")
+
+
+def plain(words: str) -> str:
+    """Return `words` as a name of letters, digits, dots, hyphens and underscores."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", words).strip("-._")[:60] or "student"
+
+
+def learning_rate(model: ModelConfig) -> float:
+    """Return a peak learning rate that suits full fine-tuning of a model of this size: 1e-5 from half a billion
+    parameters up, more below (about 3e-4 at a million). Models that are not on this disk count as large."""
+    from w2sg.errors import ModelError
+    from w2sg.models.identity import SCRIPTED, locate
+
+    if model.path.startswith(SCRIPTED):
+        return 1e-5
+    try:
+        files = list(Path(locate(model)).glob("*.safetensors"))
+    except ModelError:
+        return 1e-5  # the plan tells what is wrong with the model
+    parameters = sum(file.stat().st_size for file in files) / 2 or 5e8
+    return float(f"{min(1e-3, max(1e-5, 1e-5 * (5e8 / parameters) ** 0.55)):.1g}")

@@ -1,0 +1,48 @@
+"""`w2sg predict`: a student's answers to a file of questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from w2sg.cli.options import StoreFolder
+
+
+def predict(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A folder of w2sg fit, or any model.")],
+    questions: Annotated[Path, typer.Argument(metavar="FILE", help="Questions: JSONL, JSON or parquet.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the answers go (JSONL).")],
+    store: StoreFolder = None,
+) -> None:
+    """Answer a file of questions. Stopped and started again, it continues where it stopped.
+
+    Each line of the output holds id, question, answer (null where none could be read) and the whole text.
+
+    \b
+    w2sg predict runs/student questions.jsonl --out answers.jsonl
+    """
+    import json
+
+    from rich.console import Console
+    from rich.text import Text
+
+    from w2sg.cli.asking import ask_file, do, store_for
+    from w2sg.cli.student import read_student
+    from w2sg.steps.inputs import read_examples, read_responses, task_of
+    from w2sg.storage import write_atomic
+
+    asked, kept = ask_file(read_student(model), {"unlabelled": str(questions)}, "transfer"), store_for(model, store)
+    do([asked.answers], kept)
+    task = task_of(asked.answers)
+    texts = dict(read_responses(kept.folder(asked.answers)))
+    rows = []
+    for example in read_examples(kept.folder(asked.task), ("transfer",)):
+        text = texts[example.id][0].text
+        answer = task.parse(text, example)
+        rows.append({"id": example.id, "question": example.question, "answer": answer, "text": text})
+    write_atomic(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    unread = sum(row["answer"] is None for row in rows)
+    words = f"{len(rows):,} answers in {out}; {unread:,} of them hold no answer that can be read."
+    Console().print(Text(words))
