@@ -7,8 +7,10 @@ what was drawn before, so that interrupted and uninterrupted runs draw the same 
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def derive(seed: int, *names: str | int) -> int:
@@ -19,4 +21,6 @@ def derive(seed: int, *names: str | int) -> int:
 
 def stream(seed: int, *names: str | int) -> np.random.Generator:
     """Return a fresh generator for the stream named by `names` under `seed`."""
+    import numpy as np
+
     return np.random.Generator(np.random.Philox(key=derive(seed, *names)))

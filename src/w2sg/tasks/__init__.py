@@ -10,8 +10,23 @@ from w2sg.errors import ConfigError
 from w2sg.registry import Registry
 from w2sg.storage import hash_file
 from w2sg.tasks.base import SplitConfig, Task, TaskConfig
+from w2sg.tasks.check import FileReport, check_file
+from w2sg.tasks.sources import checked_file
+from w2sg.tasks.splits import SplitReport, split
 
-__all__ = ["TASKS", "SplitConfig", "Task", "TaskConfig", "build", "file_digests", "task_config"]
+__all__ = [
+    "TASKS",
+    "FileReport",
+    "SplitConfig",
+    "SplitReport",
+    "Task",
+    "TaskConfig",
+    "build",
+    "check_file",
+    "file_digests",
+    "split",
+    "task_config",
+]
 
 TASKS = Registry(
     "tasks",
@@ -61,6 +76,4 @@ def file_digests(config: TaskConfig) -> dict[str, str]:
     Raises:
         DataError: a file is missing or is not a file.
     """
-    from w2sg.tasks.sources import checked_file
-
     return {field: hash_file(checked_file(path)) for field, path in sorted(config.files().items())}
