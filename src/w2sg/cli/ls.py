@@ -13,8 +13,9 @@ def ls(
     kind: Annotated[
         str | None, typer.Option("--kind", help="Only steps of this kind: task, sample, label, targets, fit, score.")
     ] = None,
+    where: Annotated[bool, typer.Option("--where", help="Name each step's folder too.")] = False,
 ) -> None:
-    """List the finished steps in a store: what each is, what it cost, where it lies.
+    """List the finished steps in a store: what each is, and what it cost.
 
     \b
     w2sg ls runs/quickstart
@@ -34,20 +35,21 @@ def ls(
         known = f" of kind {kind!r}" if kind else ""
         raise StoreError(f"There are no finished steps{known} in {str(store)!r}. Give the folder of a run or a store.")
     table = Table(box=None, pad_edge=False)
-    for name in ("step", "finished (UTC)"):
-        table.add_column(name)
+    table.add_column("finished (UTC)", no_wrap=True)
     for name in ("time", "sampled", "trained"):
-        table.add_column(name, justify="right")
-    table.add_column("folder")
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("step", overflow="fold")
     for record in sorted(records, key=lambda record: str(record["provenance"]["finished"])):
         cost = record["cost"]
+        step = Text(record["label"])
+        if where:
+            step.append(f"\n{record['folder']}", "dim")
         table.add_row(
-            Text(record["label"]),
             str(record["provenance"]["finished"])[:16].replace("T", " "),
             clock(cost["seconds"]),
             f"{cost['tokens_sampled']:,}" if cost["tokens_sampled"] else "",
             f"{cost['tokens_trained']:,}" if cost["tokens_trained"] else "",
-            Text(str(Path(record["folder"]).relative_to(store)), "dim"),
+            step,
         )
     Console().print(table)
     seconds = sum(record["cost"]["seconds"] for record in records)

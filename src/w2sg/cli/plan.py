@@ -24,7 +24,6 @@ def plan(
     w2sg plan experiments/quickstart.yaml --seeds 0 1 2 --all
     """
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     from w2sg.cli.progress import clock
@@ -37,16 +36,14 @@ def plan(
     _, store_folder = folders(chosen, out, store)
     outlook = forecast(make_plan(chosen), Store(store_folder))
     todo = [part for part in outlook if part.seconds > 0]
-    table = Table(box=None, pad_edge=False)
-    table.add_column("step")
-    table.add_column("about", justify="right")
-    table.add_column("why")
+    console = Console()
     for part in outlook if everything else todo:
         about = clock(part.seconds) if part.seconds else part.state
-        table.add_row(Text(part.step.label), about, Text(part.reason, "dim"))
-    console = Console()
-    if table.row_count:
-        console.print(table)
+        line = Text(f"{about:>12}  {part.step.label}")
+        # What follows from an earlier line needs no reason of its own.
+        if everything or not part.reason.startswith("rests on"):
+            line.append(f"\n{'':12}    {part.reason}", "dim")
+        console.print(line, overflow="fold")
     reused = sum(part.state == "done" for part in outlook)
     words = f"{len(todo)} of {len(outlook)} steps to do; {reused} are done and reused from {store_folder}."
     if todo:
