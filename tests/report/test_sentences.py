@@ -1,7 +1,7 @@
 import pytest
 
 from w2sg.report.results import ComparisonRow
-from w2sg.report.sentences import judge
+from w2sg.report.sentences import judge, overview
 
 
 def rows(**intervals):
@@ -82,7 +82,19 @@ def test_harm_is_called_harm():
 def test_holm_is_mentioned_when_it_takes_a_gain_back():
     made = rows(untuned=(2, 10), self_distillation=(1, 5))
     made["untuned"] = made["untuned"].model_copy(update={"p_holm": 0.2})
-    assert "no longer significant (p = 0.20)" in judge("t", "ood", "x", made).sentence
+    found = judge("t", "ood", "x", made)
+    assert "no longer significant (p = 0.20)" in found.sentence
+    assert found.uncorrected
+    assert not judge("t", "ood", "x", rows(untuned=(2, 10))).uncorrected
+
+
+def test_overview(results):
+    assert list(overview(results)) == [
+        "imitation: helped on world-maths (before correction); made the student worse on world-knowledge and "
+        "world-logic.",
+        "imitation-vote: better than untuned, not than self-distillation, on world-maths (before correction); no "
+        "evidence that it helps on world-knowledge and world-logic.",
+    ]
 
 
 def test_gap_recovered_is_given_with_its_interval():

@@ -65,6 +65,11 @@ def _of_run(results: Results) -> Iterator[Note]:
             f"One seed ({', '.join(alone)}): intervals and tests cover the choice of test items only. Another seed may "
             "move the numbers by more; a claim needs three seeds or more.",
         )
+    if any(_seed_count(results, task) == 2 for task in results.tasks()):
+        yield _note(
+            None,
+            "Two seeds hardly tell how much seeds differ, so the intervals are wide; a third makes them far narrower.",
+        )
 
 
 def _seed_count(results: Results, task: str) -> int:

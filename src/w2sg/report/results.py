@@ -214,6 +214,8 @@ class Verdict(Part):
     finding: Finding
     """`helped`: better than the untuned student and self-distillation. `elicited`: better than the untuned student,
     not shown to be better than self-distillation. `damage avoided`: better than imitation only."""
+    uncorrected: bool
+    """Whether Holm's correction takes the gain over the untuned student back."""
     sentence: str
     """The verdict in words."""
 

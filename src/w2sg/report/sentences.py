@@ -48,11 +48,15 @@ def verdicts(results: Results) -> Iterator[Verdict]:
 
 
 def overview(results: Results) -> Iterator[str]:
-    """Yield one sentence per method over all tasks, from the verdicts on their headline strata."""
+    """Yield one sentence per method over all tasks, from the verdicts on their headline strata.
+
+    `before correction` marks a gain that Holm's correction for several comparisons takes back.
+    """
     by_method: dict[str, dict[Finding, list[str]]] = {}
     for one in results.verdict:
         if one.stratum == results.headline(one.task):
-            by_method.setdefault(one.method, {}).setdefault(one.finding, []).append(one.task)
+            place = f"{one.task} (before correction)" if one.uncorrected else one.task
+            by_method.setdefault(one.method, {}).setdefault(one.finding, []).append(place)
     for method, found in by_method.items():
         parts = [f"{_BRIEF[finding]} {_list(found[finding])}" for finding in _BRIEF if finding in found]
         yield f"{method}: {'; '.join(parts)}."
@@ -89,7 +93,14 @@ def judge(task: str, stratum: ResultStratum, method: str, rows: Mapping[str, Com
         case _:
             said = f"No evidence that {method} helps: {_against(rows, ('untuned', 'teacher', 'self-distillation'))}."
     parts = [said, *_limits(finding, rows), *_rest(finding, rows), *_gap(rows), *_missing(rows)]
-    return Verdict(task=task, stratum=stratum, method=method, finding=finding, sentence=" ".join(parts))
+    return Verdict(
+        task=task,
+        stratum=stratum,
+        method=method,
+        finding=finding,
+        uncorrected=_uncorrected(finding, rows),
+        sentence=" ".join(parts),
+    )
 
 
 def _finding(rows: Mapping[str, ComparisonRow]) -> Finding:
@@ -127,11 +138,16 @@ def _limits(finding: Finding, rows: Mapping[str, ComparisonRow]) -> Iterator[str
     claim = rows.get("untuned")
     if claim is None:
         return
-    if finding in ("helped", "elicited") and claim.p_holm > _SIGNIFICANT:
+    if _uncorrected(finding, rows):
         yield f"Corrected for the number of comparisons this is no longer significant (p = {claim.p_holm:.2f})."
     if finding in ("no evidence", "above its teacher only"):
         least = 100 * claim.minimum_detectable
         yield f"A true difference under about {least:.0f} points would mostly go unseen with this many items and seeds."
+
+
+def _uncorrected(finding: Finding, rows: Mapping[str, ComparisonRow]) -> bool:
+    """Whether the gain over the untuned student is one that Holm's correction takes back."""
+    return finding in ("helped", "elicited") and rows["untuned"].p_holm > _SIGNIFICANT
 
 
 def _rest(finding: Finding, rows: Mapping[str, ComparisonRow]) -> Iterator[str]:

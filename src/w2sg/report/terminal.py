@@ -19,6 +19,11 @@ _STYLE = {
     "harmed": "red",
 }
 
+_LEGEND = (
+    "Brackets: 95 % intervals. unread: answers that could not be read, counted as wrong. tokens (sampled and trained) "
+    "and time: all steps that a row rests on, shared ones included."
+)
+
 
 def show(results: Results, console: Console | None = None) -> None:
     """Print tables, verdict and notes."""
@@ -34,7 +39,8 @@ def render(results: Results) -> Group:
     general = [_note(note) for note in results.notes if note.task is None]
     short = [_line("•", "", sentence) for sentence in overview(results)] if len(results.tasks()) > 1 else []
     head = [Text("\nIn short:", style="bold")] if short else []
-    return Group(*parts, *head, *short, *([Text()] if general else []), *general)
+    legend = Text(f"\n{_LEGEND}", style="dim")
+    return Group(*parts, *head, *short, *([Text()] if general else []), *general, legend)
 
 
 def table(results: Results, task: str) -> Table:
@@ -72,7 +78,7 @@ def _heading(results: Results, task: str) -> Text:
         if stratum != "all" or len(results.strata(task)) == 1
     )
     seeds = max(row.seeds for row in summary)
-    return Text.assemble((task, "bold"), f"  test items: {items}; seeds: {seeds}; in brackets: 95 % interval")
+    return Text.assemble((task, "bold"), f"  test items: {items}; seeds: {seeds}")
 
 
 def _verdict(results: Results, task: str) -> list[RenderableType]:
