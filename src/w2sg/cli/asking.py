@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from w2sg.cli.progress import Bars
 from w2sg.cli.student import Student
@@ -19,11 +18,8 @@ from w2sg.steps.model import ModelRef, Node
 from w2sg.steps.sample import sample_step
 from w2sg.tasks import task_config
 
-EVERYTHING: dict[Role, dict[str, Any]] = {
-    "transfer": {"transfer": "rest", "test_id": 0},
-    "test": {"transfer": 0, "test_id": 1.0},
-}
-"""The split that puts every row of a file into one role."""
+PART: dict[Role, str] = {"transfer": "unlabelled", "test": "test"}
+"""The file of a task whose rows all have the role."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +30,15 @@ class Asked:
     answers: Step
 
 
-def ask_file(student: Student, files: dict[str, str], role: Role) -> Asked:
+def ask_file(student: Student, file: Path, role: Role) -> Asked:
     """Return the steps in which `student` answers every row of a file, greedily.
 
     Raises:
         UserError: the file or the model is not there, or a setting does not fit.
     """
-    split = {"supervise": 0, "validate": 0, **EVERYTHING[role], "near_duplicates": "exact"}
-    config = task_config({**student.task, **files, "split": split}, "The questions")
+    sizes = {"supervise": 0, "validate": 0, "transfer": 0, "test_id": 0, "test_ood": 0}
+    split = {**sizes, "test_id" if role == "test" else "transfer": "rest", "near_duplicates": "exact"}
+    config = task_config({**student.task, PART[role]: str(file), "split": split}, "The questions")
     laid_out = task_step(config)
     greedy = SamplingConfig(samples=1, temperature=0.0, max_new_tokens=student.max_new_tokens)
     node = Node(ModelRef.of(student.model))

@@ -32,7 +32,7 @@ def evaluate(
     from w2sg.steps.inputs import read_scores
     from w2sg.steps.score import score_step
 
-    asked, kept = ask_file(read_student(model), {"labelled": str(gold)}, "test"), store_for(model, store)
+    asked, kept = ask_file(read_student(model), gold, "test"), store_for(model, store)
     grades = score_step(asked.answers, asked.task, f"grades of {model}")
     do([grades], kept)
     found = quality(read_scores(kept.folder(grades)))

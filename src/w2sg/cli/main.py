@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from w2sg import __version__
-from w2sg.cli import zoo
+from w2sg.cli import task, zoo
 from w2sg.cli.boundary import Commands, ManyValues
 from w2sg.cli.evaluate import evaluate
 from w2sg.cli.fit import fit
@@ -60,6 +60,7 @@ app.command(cls=ManyValues)(fit)
 app.command()(predict)
 app.command("eval")(evaluate)
 app.command()(ls)
+app.add_typer(task.app, name="task")
 app.add_typer(zoo.app, name="zoo")
 
 

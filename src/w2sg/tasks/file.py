@@ -1,6 +1,7 @@
 """The user's own file: questions with answers, and a pool of questions without.
 
-A row has `question` and `answer`, and may have `choices`, `rationale`, `group`, `difficulty` and `id`. Reading bytes is
+A row has `question` and `answer`, and may have `choices`, `rationale`, `group`, `difficulty` and `id`. An answer that
+ends in a line `#### answer` holds its rationale before that line. Reading bytes is
 left to `sources`, a report on a file to `check`.
 """
 
@@ -13,11 +14,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import model_validator
+
 from w2sg.config import runtime
 from w2sg.errors import DataError
 from w2sg.records import Example, Gold, TaskRow
 from w2sg.tasks.base import Task, TaskConfig
 from w2sg.tasks.grading import Grader, NumericGrader, grader, letter
+from w2sg.tasks.gsm8k import CALCULATION
 from w2sg.tasks.public import reasoning_instruction
 from w2sg.tasks.sources import Record, read_records, shorten
 
@@ -28,6 +32,8 @@ GraderName = Literal["auto", "numeric", "choice", "short", "truth"]
 _NUMBER = re.compile(  # a number with its currency before it, or at most two words of unit after it
     r"[-+−]?\s?(?:[A-Z]{2,3}\s?)?[$€£¥]?\s?-?[0-9][0-9.,/ ]*(?:e[-+]?[0-9]+)?(?:\s?[^\W\d]+\.?|\s?%){0,2}"
 )
+_SOLUTION = re.compile(r"(.*)\n#### *(\S.*)", re.DOTALL)
+"""An answer that holds its reasoning, the way GSM8K writes it."""
 _MOSTLY = 0.9
 
 
@@ -36,8 +42,9 @@ class FileConfig(TaskConfig):
 
     kind: Literal["file"] = "file"
     """This task."""
-    labelled: Path = runtime(...)
-    """A JSONL, JSON or parquet file; every row has `question` and `answer`."""
+    labelled: Path | None = runtime(None)
+    """A JSONL, JSON or parquet file; every row has `question` and `answer`. Training needs it; asking a finished model
+    does not."""
     unlabelled: Path | None = runtime(None)
     """A file of questions to learn from; its rows need no `answer` and train the student only."""
     test: Path | None = runtime(None)
@@ -48,6 +55,12 @@ class FileConfig(TaskConfig):
     """Numeric answers: let a reply without an answer mark count by its last number."""
     match: Literal["exact", "contains"] = "exact"
     """Short answers: right when equal to the gold answer, or when holding it as whole words."""
+
+    @model_validator(mode="after")
+    def _some_file(self) -> FileConfig:
+        if not self.files():
+            raise ValueError("give `labelled`, a file of questions with answers")
+        return self
 
     def files(self) -> dict[str, Path]:
         """Return the files, by their settings."""
@@ -81,13 +94,23 @@ class FileTask(Task):
     def _grader(self) -> Grader:
         name: str = self.config.grader
         if name == "auto":
-            rows = rows_of(read_records(self.config.labelled))
-            name, _ = guess_grader([row.example for row in rows], [row.gold for row in rows if row.gold])
+            name = self._guess()
         settings: dict[str, dict[str, Any]] = {
             "numeric": {"last_number": self.config.last_number},
             "short": {"match": self.config.match},
         }
         return grader(name, **settings.get(name, {}))
+
+    def _guess(self) -> str:
+        """The grader that fits the answers of the labelled file, else of the test file; without answers, any text."""
+        config = self.config
+        path = config.labelled or config.test or config.unlabelled
+        assert path is not None
+        rows = rows_of(read_records(path))
+        examples, golds = [row.example for row in rows], [row.gold for row in rows if row.gold]
+        if not golds and path == config.unlabelled:
+            return "choice" if all(example.choices for example in examples) else "short"
+        return guess_grader(examples, golds)[0]
 
     @property
     def grader(self) -> Grader:
@@ -167,7 +190,10 @@ def _row(record: Record, role: _Part, seen: dict[str, int]) -> TaskRow:
         if answer in named:
             answer = letter(named.index(answer))
             break
-    return TaskRow(example, Gold(id, answer, tuple(aliases), record.optional_text("rationale")), role)
+    rationale = record.optional_text("rationale")
+    if not rationale and (solution := _SOLUTION.fullmatch(answer)):
+        rationale, answer = CALCULATION.sub("", solution[1]).strip(), solution[2].strip()
+    return TaskRow(example, Gold(id, answer, tuple(aliases), rationale), role)
 
 
 def _is_given(record: Record, key: str) -> bool:

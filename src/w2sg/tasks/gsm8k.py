@@ -10,7 +10,8 @@ from w2sg.tasks.grading import NumericGrader, normal_number
 from w2sg.tasks.public import PublicConfig, PublicTask
 from w2sg.tasks.sources import Record
 
-_CALCULATION = re.compile(r"<<[^<>]*>>")
+CALCULATION = re.compile(r"<<[^<>]*>>")
+"""A calculator's mark inside gold reasoning."""
 
 
 class Gsm8kConfig(PublicConfig):
@@ -45,6 +46,6 @@ class Gsm8k(PublicTask):
         answer = normal_number(number)
         if not mark or answer is None:
             raise record.fault("'answer' must end with a line of the form '#### number'.")
-        lines = [line.strip() for line in _CALCULATION.sub("", solution).splitlines() if line.strip()]
+        lines = [line.strip() for line in CALCULATION.sub("", solution).splitlines() if line.strip()]
         example = Example(id, record.text("question"), difficulty=float(len(lines)))
         return TaskRow(example, Gold(id, answer, rationale="\n".join(lines)))
