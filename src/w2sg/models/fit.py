@@ -19,7 +19,6 @@ import os
 import random
 import shutil
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,11 +29,11 @@ import torch
 from filelock import FileLock
 
 from w2sg.config import canonical
-from w2sg.errors import ModelError, UserError
+from w2sg.errors import ModelError, StoreError, UserError
 from w2sg.models.base import ModelConfig, Progress, RuntimeConfig, silent
 from w2sg.models.fit_config import FitConfig, LoraConfig
 from w2sg.models.fit_data import StepBatches, encode, schedule
-from w2sg.models.fit_launch import Job, launch, report, tell
+from w2sg.models.fit_launch import JOB, Job, launch, report, tell
 from w2sg.models.hf import LanguageModel, dtype_of, load, quiet, save
 from w2sg.records import Target
 from w2sg.seeding import derive
@@ -89,15 +88,15 @@ def fit(
         StoreError: the disk refuses.
     """
     job = Job(model, targets, config, seed, make_folder(folder), runtime, tuned)
-    if found := _finished(folder):
-        return found
     if runtime.processes == 1:
-        with FileLock(folder / LOCK):
+        with _alone(folder):
             return _finished(folder) or _train(job, progress)
-    launch(job, progress)
-    if found := _finished(folder):
-        return found
-    raise RuntimeError(f"the processes ended well but left no model in {folder}")
+    if _finished(folder) is None:
+        launch(job, progress)
+    with _alone(folder):
+        found = _finished(folder)
+    assert found is not None, "the processes ended well, but left no model"
+    return found
 
 
 def main(path: Path) -> None:
@@ -106,9 +105,8 @@ def main(path: Path) -> None:
     if job.runtime.device != "cpu" and torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     # Processes whose parent was killed end at their next step; until then nobody else may train in their folder.
-    lock = FileLock(job.folder / LOCK) if first else contextlib.nullcontext()
     try:
-        with lock:
+        with _alone(job.folder) if first else contextlib.nullcontext():
             _train(job, tell if first else silent)
     except UserError as error:
         if not first:
@@ -161,7 +159,7 @@ def _train(job: Job, progress: Progress) -> FitResult:
 
 
 def _write(job: Job, model: LanguageModel, result: FitResult, merge: bool) -> None:
-    """Write the result, then the model, which makes the job finished, and only then drop the checkpoints."""
+    """Write the result, then the model, which makes the job finished, and then drop the checkpoints."""
     if merge:
         model.model = model.model.merge_and_unload()
     model.model.to(dtype_of(job.runtime, model.device)).eval()
@@ -178,8 +176,9 @@ def _prepared(job: Job) -> tuple[LanguageModel, bool]:
     """
     lora, tuned = job.config.lora, job.tuned
     dtype = "float32" if lora is None else job.runtime.dtype
-    model = load(job.model, job.runtime.model_copy(update={"dtype": dtype}), tuned, merge=lora is None)
+    model = load(job.model, job.runtime.model_copy(update={"dtype": dtype}), tuned, merge=lora is None or tuned is None)
     if lora is None:
+        model.model.requires_grad_(True)  # a merged adapter leaves its base frozen
         return model, False
     if tuned is not None and (tuned / "adapter_config.json").is_file():
         _check_adapter(model, lora, tuned)
@@ -189,23 +188,22 @@ def _prepared(job: Job) -> tuple[LanguageModel, bool]:
 
     modules = "all-linear" if lora.target_modules == "auto" else list(lora.target_modules)
     torch.manual_seed(derive(job.seed, "fit-lora"))
+    settings = PeftConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=modules,
+        task_type="CAUSAL_LM",
+    )
     try:
-        model.model = get_peft_model(
-            model.model,
-            PeftConfig(
-                r=lora.rank,
-                lora_alpha=lora.alpha,
-                lora_dropout=lora.dropout,
-                target_modules=modules,
-                task_type="CAUSAL_LM",
-            ),
-        )
+        with quiet():
+            model.model = get_peft_model(model.model, settings)
     except ValueError as error:
         raise ModelError(
             f"LoRA cannot be put on {job.model.path!r} with target_modules {lora.target_modules!r}: "
             f"{' '.join(str(error).split())} Name linear layers of the model, or use 'auto'."
         ) from None
-    return model, tuned is not None
+    return model, tuned is not None or model.config.path != job.model.path
 
 
 def _check_adapter(model: LanguageModel, lora: LoraConfig, folder: Path) -> None:
@@ -278,10 +276,26 @@ def _identity(job: Job) -> str:
     return digest.hexdigest()[:16]
 
 
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until nobody else trains in `folder`, and sweep up what a kill left half written."""
+    try:
+        lock = FileLock(folder / LOCK)
+        lock.acquire()
+    except OSError as error:
+        raise StoreError(f"Could not write in {str(folder)!r}: {error.strerror or error}. Make it writable.") from None
+    with lock:
+        for path in folder.glob(".*.tmp"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        yield
+
+
 def _finished(folder: Path) -> FitResult | None:
-    """Return the result of an earlier call that came to its end in `folder`."""
+    """Return the result of an earlier call that came to its end in `folder`; what it no longer needs goes."""
     if not (folder / MODEL).is_dir() or not (folder / RESULT).is_file():
         return None
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    shutil.rmtree(folder / JOB, ignore_errors=True)
     stored = read_json(folder / RESULT)
     stored["losses"] = [(int(step), float(loss)) for step, loss in stored["losses"]]
     return FitResult(**stored)
@@ -293,9 +307,7 @@ def _scoped(runtime: RuntimeConfig) -> Iterator[None]:
     threads, python, numpy_state = torch.get_num_threads(), random.getstate(), np.random.get_state()
     torch.set_num_threads(runtime.threads)
     try:
-        with torch.random.fork_rng(), warnings.catch_warnings():
-            # peft still reads what transformers renamed
-            warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        with torch.random.fork_rng():
             yield
     finally:
         torch.set_num_threads(threads)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -61,11 +60,6 @@ class Job:
         )
 
 
-def inside() -> bool:
-    """Return whether this process is one of torchrun's."""
-    return "TORCHELASTIC_RUN_ID" in os.environ
-
-
 def launch(job: Job, progress: Progress) -> None:
     """Run the job in `runtime.processes` processes of this machine, to its end.
 
@@ -79,8 +73,10 @@ def launch(job: Job, progress: Progress) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += ["--nproc_per_node", str(job.runtime.processes), "-m", "w2sg.models.fit", str(path)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(job.runtime.threads)}
-    with log.open("wb") as printed:
-        processes = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=printed, env=environment, text=True)
+    with (
+        log.open("wb") as printed,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=printed, env=environment, text=True) as processes,
+    ):
         try:
             assert processes.stdout is not None
             for line in processes.stdout:
@@ -89,7 +85,6 @@ def launch(job: Job, progress: Progress) -> None:
         finally:
             if processes.poll() is None:
                 processes.terminate()  # torchrun ends its processes before itself
-                processes.wait()
     if error.is_file():
         stored = read_json(error)
         raise getattr(errors, stored["kind"])(stored["message"])
@@ -99,7 +94,6 @@ def launch(job: Job, progress: Progress) -> None:
             f"Training in {job.runtime.processes} processes broke off (exit code {code}). The same command continues "
             f"from the last checkpoint. What they printed ends with: {tail}"
         )
-    shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def tell(done: int, total: int, note: str) -> None:

@@ -19,12 +19,13 @@ from typing import Any
 
 import torch
 import torch.distributed
+from safetensors import SafetensorError
 from torch.utils.data import DataLoader
 from transformers.trainer import Trainer
 from transformers.trainer_callback import PrinterCallback, TrainerCallback
 from transformers.training_args import TrainingArguments
 
-from w2sg.errors import ModelError
+from w2sg.errors import ModelError, StoreError
 from w2sg.models.base import Progress
 from w2sg.models.fit_data import MicroBatch, StepBatches
 from w2sg.seeding import derive
@@ -188,7 +189,16 @@ class ResponseTrainer(Trainer):  # type: ignore[misc]
 
     def _save_checkpoint(self, model: Any, trial: Any = None) -> None:
         """Write the Trainer's checkpoint, sync it to the disk, mark it as whole, and only then drop the one before."""
-        super()._save_checkpoint(model, trial)
+        try:
+            super()._save_checkpoint(model, trial)
+        except (OSError, RuntimeError, SafetensorError) as error:
+            if type(error) is RuntimeError and "Writer" not in str(error):  # torch's for a write that failed
+                raise
+            raise StoreError(
+                f"Could not write a training checkpoint to {self.args.output_dir!r}: {str(error).splitlines()[0]}. "
+                "Check that the disk is writable and has free space; the same command continues from the checkpoint "
+                "before."
+            ) from None
         if self.args.world_size > 1:
             torch.distributed.barrier()
         if not self.args.should_save:
