@@ -108,9 +108,7 @@ def main(path: Path) -> None:
     try:
         with _alone(job.folder) if first else contextlib.nullcontext():
             _train(job, tell if first else silent)
-    except UserError as error:
-        if not first:
-            raise
+    except UserError as error:  # the first to fail tells: torchrun then ends the others
         report(path, error)
         sys.exit(1)
 

@@ -64,8 +64,8 @@ def launch(job: Job, progress: Progress) -> None:
     """Run the job in `runtime.processes` processes of this machine, to its end.
 
     Raises:
-        UserError: what the first process raised.
-        ModelError: the processes ended otherwise; the message holds the end of what they printed.
+        UserError: what one of the processes raised.
+        ModelError: the processes ended otherwise.
     """
     path = job.write()
     error, log = path.parent / "error.json", path.parent / "log.txt"
@@ -89,10 +89,9 @@ def launch(job: Job, progress: Progress) -> None:
         stored = read_json(error)
         raise getattr(errors, stored["kind"])(stored["message"])
     if code:
-        tail = " ".join(log.read_text(encoding="utf-8", errors="replace").split())[-600:]
         raise ModelError(
-            f"Training in {job.runtime.processes} processes broke off (exit code {code}). The same command continues "
-            f"from the last checkpoint. What they printed ends with: {tail}"
+            f"Training in {job.runtime.processes} processes broke off (exit code {code}); what they printed is in "
+            f"{str(log)!r}. The same command continues from the last checkpoint."
         )
 
 
