@@ -11,6 +11,7 @@ from w2sg.cli.student import MODEL
 from w2sg.report.results import ComparisonRow, Results, Summary
 from w2sg.runs.plan import Arm, Plan
 from w2sg.runs.store import Store
+from w2sg.steps.task import TaskSettings
 from w2sg.storage import write_atomic
 
 CARD = "README.md"
@@ -103,19 +104,19 @@ def _usage(folder: Path) -> str:
 
 
 def _data(arm: Arm, store: Store) -> str:
-    record = store.record(arm.task_step)
-    counts, settings = record["summary"]["counts"], record["identity"]["settings"]
+    settings = arm.task_step.settings
+    assert isinstance(settings, TaskSettings)
+    summary = store.record(arm.task_step)["summary"]
     words = {
         "supervise": "gold questions taught the teacher",
         "validate": "gold questions were kept for choosing settings",
         "transfer": "unanswered questions were labelled by the teacher and taught the student",
         "test": "gold questions were kept for the estimate above",
     }
-    lines = [f"- {number:,} {words.get(role.split('-')[0], role)} (`{role}`)" for role, number in counts.items()]
-    files = {**settings["files"]}
-    where = settings["task"]
-    lines += [f"- `{Path(str(where[name])).name}` ({name}), SHA-256 `{digest}`" for name, digest in files.items()]
-    return "\n".join([*lines, *(f"- {note}" for note in record["summary"]["notes"])])
+    lines = [f"- {number:,} {words[role.split('-')[0]]} (`{role}`)" for role, number in summary["counts"].items()]
+    files = settings.task.files()
+    lines += [f"- {name}: `{files[name].name}`, SHA-256 `{digest}`" for name, digest in settings.files.items()]
+    return "\n".join([*lines, *(f"- {note}" for note in summary["notes"])])
 
 
 def _training(plan: Plan, arm: Arm, results: Results) -> str:
