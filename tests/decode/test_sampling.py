@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 import torch
 
 from w2sg.decode.config import SamplingConfig
+from w2sg.decode.llama import LlamaForward
 from w2sg.decode.sampling import Request, sample, uniforms
+from w2sg.errors import DataError, ModelError
 from w2sg.models import hf
 from w2sg.models.base import ModelConfig, RuntimeConfig
 from w2sg.models.hf import LanguageModel
@@ -73,14 +76,8 @@ def run(model: LanguageModel, config: SamplingConfig, seed: int = 3, slots: int 
     return flat(list(sample(model, REQUESTS, config, seed=seed, runtime=runtime, **more)))  # type: ignore[arg-type]
 
 
-SETTINGS = [
-    SamplingConfig(max_new_tokens=40),
-    SamplingConfig(samples=9, temperature=1.0, max_new_tokens=70),
-    SamplingConfig(samples=4, temperature=0.7, top_k=20, max_new_tokens=20),
-    SamplingConfig(samples=4, temperature=1.3, top_p=0.8, max_new_tokens=20),
-    SamplingConfig(samples=3, temperature=1.0, top_p=0.9, top_k=50, max_new_tokens=20),
-]
-TRAITS = [
+PLAIN = SamplingConfig(samples=5, temperature=1.0, max_new_tokens=40)
+FAMILIES = [
     ("llama", {"bos": True}),
     ("llama", {"num_key_value_heads": 1, "tie_word_embeddings": True, "pad": False}),
     ("llama", {"rope_parameters": {"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0}}),
@@ -95,14 +92,142 @@ TRAITS = [
 ]
 
 
-@pytest.mark.parametrize(("family", "traits"), TRAITS, ids=lambda part: str(part))
-@pytest.mark.parametrize("config", SETTINGS, ids=["greedy", "plain", "top-k", "top-p", "both"])
-@pytest.mark.parametrize("slots", [0, 7])
-def test_sampling_equals_one_response_at_a_time(
-    tiny_model: TinyModel, family: str, traits: dict[str, object], config: SamplingConfig, slots: int
-) -> None:
-    model = load(tiny_model(family, **traits), double=family != "bloom")  # whose padding mask is NaN in float64
-    for row in run(model, config, slots=slots):
+def check(model: LanguageModel, config: SamplingConfig, slots: int) -> None:
+    rows = run(model, config, slots=slots)
+    assert [(row.id, row.sample) for row in rows] == [
+        (request.id, number) for request in REQUESTS for number in range(config.samples)
+    ]
+    for row in rows:
         expected = reference(model, REQUESTS[int(row.id[1:])], row.sample, config, seed=3)
         assert (row.text, row.tokens) == (model.text(expected), len(expected)), (row.id, row.sample)
         assert row.finished == (expected[-1] in model.stop_ids)
+
+
+@pytest.mark.parametrize(("family", "traits"), FAMILIES, ids=str)
+def test_sampling_equals_one_response_at_a_time(tiny_model: TinyModel, family: str, traits: dict[str, object]) -> None:
+    model = load(tiny_model(family, **traits), double=family != "bloom")  # whose padding mask is NaN in float64
+    check(model, SamplingConfig(max_new_tokens=20), slots=0)
+    check(model, PLAIN, slots=7)
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt_neox"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        SamplingConfig(samples=4, temperature=1.5, max_new_tokens=70),
+        SamplingConfig(samples=4, temperature=0.7, top_k=20, max_new_tokens=20),
+        SamplingConfig(samples=4, temperature=1.3, top_p=0.8, max_new_tokens=20),
+        SamplingConfig(samples=3, temperature=1.0, top_p=0.9, top_k=50, max_new_tokens=20),
+    ],
+    ids=["long", "top-k", "top-p", "both"],
+)
+def test_every_setting_equals_one_response_at_a_time(
+    tiny_model: TinyModel, family: str, config: SamplingConfig
+) -> None:
+    check(load(tiny_model(family)), config, slots=0)
+
+
+def test_float32_equals_one_response_at_a_time(tiny_model: TinyModel) -> None:
+    model = load(tiny_model("llama"), double=False)
+    check(model, SamplingConfig(max_new_tokens=40), slots=0)
+    check(model, PLAIN, slots=0)
+
+
+def test_the_llama_family_has_the_fast_path_and_its_unusual_members_have_not(tiny_model: TinyModel) -> None:
+    for family, traits in FAMILIES:
+        fast = family in ("llama", "qwen2", "qwen3", "mistral") and traits.get("sliding_window") is None
+        assert LlamaForward.fits(load(tiny_model(family, **traits)).model) == fast, (family, traits)
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt_neox"])
+def test_a_question_is_answered_alike_in_any_company(tiny_model: TinyModel, family: str) -> None:
+    model = load(tiny_model(family))
+    together = {(row.id, row.sample): row for row in run(model, PLAIN)}
+    alone = flat(list(sample(model, REQUESTS[2:3], PLAIN, seed=3, runtime=RuntimeConfig())))
+    assert alone == [together["q2", number] for number in range(PLAIN.samples)]
+    more = SamplingConfig(samples=7, temperature=1.0, max_new_tokens=40)
+    assert {(row.id, row.sample): row for row in run(model, more)}.items() >= together.items()
+
+
+def test_seed_and_sample_number_decide_the_text(tiny_model: TinyModel) -> None:
+    model = load(tiny_model("llama"))
+    assert run(model, PLAIN, seed=1) == run(model, PLAIN, seed=1) != run(model, PLAIN, seed=2)
+    texts = {row.text for row in run(model, PLAIN) if row.id == "q0"}
+    assert len(texts) > 1
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt_neox"])
+def test_a_resumed_run_yields_the_same_bits(tiny_model: TinyModel, family: str) -> None:
+    model = load(tiny_model(family), double=False)
+    config = SamplingConfig(samples=3, temperature=1.0, max_new_tokens=30, chunk=6)
+    runtime = RuntimeConfig()
+    whole = list(sample(model, REQUESTS, config, seed=5, runtime=runtime))
+    assert [[row.id for row in chunk[::3]] for chunk in whole] == [["q0", "q1"], ["q2", "q3"], ["q4"]]
+    for kept in range(4):
+        ids = {row.id for chunk in whole[:kept] for row in chunk}
+        assert list(sample(model, REQUESTS, config, seed=5, runtime=runtime, finished=ids)) == whole[kept:]
+    # an id of an unfinished chunk does not make it a finished one
+    assert list(sample(model, REQUESTS, config, seed=5, runtime=runtime, finished={"q0"})) == whole
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt_neox"])
+def test_the_context_cuts_responses_and_a_prompt_beyond_it_is_a_counted_failure(
+    tiny_model: TinyModel, family: str
+) -> None:
+    model = load(tiny_model(family, max_position_embeddings=48))
+    lengths = {request.id: len(model.prompt_ids(request.prompt)) for request in REQUESTS}
+    assert lengths["q4"] > 48 > max(length for id, length in lengths.items() if id != "q4")
+    for row in run(model, SamplingConfig(samples=3, temperature=1.0, max_new_tokens=100)):
+        assert row.tokens <= max(48 - lengths[row.id], 0)
+        if not row.finished:
+            assert row.tokens == max(48 - lengths[row.id], 0)
+    failed = [row for row in run(model, SamplingConfig()) if row.id == "q4"]
+    assert failed == [Response("q4", 0, "", 0, False)]
+
+
+def test_the_drawn_tokens_follow_the_model(tiny_model: TinyModel) -> None:
+    """Frequencies of first tokens against the model's probabilities: a chi-square test with a fixed seed."""
+    from scipy.stats import chisquare
+
+    model = load(tiny_model("llama"))
+    request = REQUESTS[0]
+    config = SamplingConfig(samples=20_000, temperature=1.0, top_k=8, max_new_tokens=1, chunk=20_000)
+    rows = flat(list(sample(model, [request], config, seed=0, runtime=RuntimeConfig(slots=5000))))
+    with torch.no_grad():
+        logits = model.model(torch.tensor([model.prompt_ids(request.prompt)])).logits[0, -1]
+    top = logits.topk(8)
+    shares = torch.softmax(top.values, -1)
+    found = Counter(row.text for row in rows)
+    expected: dict[str, float] = defaultdict(float)
+    for token, share in zip(top.indices.tolist(), shares.tolist(), strict=True):
+        expected[model.text([token])] += share * len(rows)
+    assert set(found) <= set(expected)
+    result = chisquare([found[text] for text in expected], list(expected.values()))
+    assert result.pvalue > 0.01
+
+
+def test_weights_that_give_no_numbers_are_an_error(tiny_model: TinyModel) -> None:
+    for family in ("llama", "gpt_neox"):
+        model = load(tiny_model(family))
+        with torch.no_grad():
+            model.model.get_output_embeddings().weight[3] = torch.nan
+        for config in (SamplingConfig(), PLAIN):
+            with pytest.raises(ModelError, match="not a number"):
+                run(model, config)
+
+
+def test_progress_counts_every_response(tiny_model: TinyModel) -> None:
+    told: list[tuple[int, int]] = []
+    run(load(tiny_model("llama")), PLAIN, progress=lambda done, total, note: told.append((done, total)))
+    assert told[-1] == (25, 25)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_ids_must_be_unique(tiny_model: TinyModel) -> None:
+    model = load(tiny_model("llama"))
+    with pytest.raises(DataError, match="twice"):
+        list(sample(model, REQUESTS[:1] * 2, PLAIN, seed=0, runtime=RuntimeConfig()))
+
+
+def test_no_questions_give_no_responses(tiny_model: TinyModel) -> None:
+    assert list(sample(load(tiny_model("llama")), [], PLAIN, seed=0, runtime=RuntimeConfig())) == []

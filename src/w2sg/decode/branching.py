@@ -15,7 +15,7 @@ from torch import Tensor
 from w2sg.decode.base import Branch, Tick
 from w2sg.decode.cohort import Cohort
 from w2sg.decode.config import SamplingConfig
-from w2sg.decode.draw import pick_rows
+from w2sg.decode.draw import check_numbers, pick_rows
 from w2sg.decode.llama import LlamaForward
 from w2sg.models.base import RuntimeConfig
 from w2sg.models.hf import LanguageModel
@@ -78,6 +78,7 @@ class _Sampler:
         place = {key: number for number, key in enumerate(prompts)}
         owners = np.array([place[id(self.branches[name].prompt)] for name in names])
         hidden, prefix = self.forward.prefill(list(prompts.values()))
+        check_numbers(self.forward.logits(hidden[:1]))
         lengths = [len(prompt) for prompt in prompts.values()]
         return hidden[self._put(owners)], Cohort(prefix, lengths, owners, np.array(names))
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from w2sg.decode.config import SamplingConfig
+from w2sg.errors import ModelError
 
 _BLOCK_ELEMENTS = 1 << 26
 """Logits handled at once; a large vocabulary times many rows would otherwise take gigabytes."""
@@ -50,3 +51,16 @@ def pick_rows(head: Any, hidden_BH: torch.Tensor, uniforms_B: torch.Tensor, conf
 
 def _precise(dtype: torch.dtype) -> torch.dtype:
     return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def check_numbers(logits_BV: torch.Tensor) -> None:
+    """Check the logits of fresh prompts, so that a model that training has ruined does not answer in silence.
+
+    Raises:
+        ModelError: a logit is not a number.
+    """
+    if bool(logits_BV.isnan().any()):
+        raise ModelError(
+            "The model's next-token scores hold a value that is not a number: its weights are damaged or its "
+            "training diverged. Train again with a lower learning rate, or use another checkpoint."
+        )

@@ -14,7 +14,7 @@ import torch
 
 from w2sg.decode.base import Branch, Tick
 from w2sg.decode.config import SamplingConfig
-from w2sg.decode.draw import pick
+from w2sg.decode.draw import check_numbers, pick
 from w2sg.models.base import RuntimeConfig
 from w2sg.models.hf import LanguageModel
 
@@ -50,6 +50,7 @@ def _batch(model: LanguageModel, branches: Sequence[Branch], config: SamplingCon
     tokens: list[list[int]] = [[] for _ in branches]
     names, ended = np.arange(len(branches)), np.zeros(len(branches), bool)
     state = _State(model, [branch.prompt for branch in branches])
+    check_numbers(state.logits[:1])
     for age in range(int(limits.max())):
         numbers = torch.from_numpy(uniforms[names, age]).to(device)
         drawn = pick(state.logits, numbers, config)
