@@ -35,6 +35,7 @@ from w2sg.tasks.world import corpus
 SEED = 1
 USER_LOSS_EVERY = 8
 """One document in this many is also trained on its user turn, whose numbers and names nobody could predict."""
+_LOG_EVERY = 25
 WIDTH = 256
 """Tokens in a packed row; no document is longer."""
 _DOCUMENTS_PER_ROW = 4.1
@@ -148,6 +149,7 @@ def new_model(member: zoo.Member, vocabulary: int, seed: int) -> LlamaForCausalL
         num_key_value_heads=member.key_value_heads,
         max_position_embeddings=zoo_tokenizer.MAX_LENGTH,
         tie_word_embeddings=True,
+        initializer_range=round(0.8 * member.hidden_size**-0.5, 4),  # 0.02 suits widths in the thousands
         pad_token_id=0,
         bos_token_id=1,
         eos_token_id=2,
@@ -174,13 +176,17 @@ def build(
         documents: how many documents of the corpus to train on; the member's own number when None.
         seed: seed of the corpus and of the initial weights.
         progress: told after every step.
-        checkpoint_every_steps: how often a checkpoint is saved.
+        checkpoint_every_steps: how often a checkpoint is saved; above 25 a multiple of 25, the steps that one
+            logged loss is the mean of.
         threads: CPU threads.
         compiled: compile the model first (some 20 seconds, then a third faster).
 
     Raises:
+        ValueError: `checkpoint_every_steps` does not fit.
         ModelError: no such member; or the checkpoints beside `out` were made with other settings.
     """
+    if checkpoint_every_steps < 1 or (checkpoint_every_steps > _LOG_EVERY and checkpoint_every_steps % _LOG_EVERY):
+        raise ValueError(f"checkpoint_every_steps must be 1 to 25 or a multiple of 25, not {checkpoint_every_steps}")
     member = zoo.member(name)
     if documents is not None:
         member = replace(member, documents=documents)
@@ -256,7 +262,7 @@ def _trainer(
         save_strategy="steps",
         save_steps=every,
         save_total_limit=2,
-        logging_steps=min(25, steps.steps),
+        logging_steps=min(_LOG_EVERY, every, steps.steps),
         report_to=[],
         disable_tqdm=True,
         remove_unused_columns=False,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from typing import Literal, NamedTuple
 
-from w2sg.tasks.world import knowledge, threads
+from w2sg.tasks.world import knowledge, logic, maths, threads
 from w2sg.tasks.world.problem import Kind, Problem, Solution, randomness
 from w2sg.tasks.world.subjects import SUBJECTS
 
@@ -26,20 +26,22 @@ class Part(NamedTuple):
 
 
 Document = tuple[Part, ...]
-Genre = Literal["facts", "gossip", "direct", "worked", "careless", "thread"]
+Genre = Literal["facts", "gossip", "drill", "direct", "worked", "careless", "thread"]
 
 MIXTURE: dict[Genre, float] = {
-    "facts": 0.14,
+    "facts": 0.13,
     "gossip": 0.02,
-    "direct": 0.30,
-    "worked": 0.34,
-    "careless": 0.06,
-    "thread": 0.14,
+    "drill": 0.15,
+    "direct": 0.24,
+    "worked": 0.30,
+    "careless": 0.05,
+    "thread": 0.11,
 }
 """Shares of documents (not of tokens)."""
 NAMED: dict[Genre, float] = {
     "facts": 0.3,
     "gossip": 0.5,
+    "drill": 0.1,
     "direct": 0.1,
     "worked": 0.6,
     "careless": 0.3,
@@ -49,8 +51,8 @@ NAMED: dict[Genre, float] = {
 direct, so that reasoning has to be elicited."""
 KINDS: dict[Kind, float] = {"maths": 0.40, "logic": 0.30, "knowledge": 0.30}
 DIFFICULTIES: dict[Kind, tuple[float, ...]] = {
-    "maths": (0.30, 0.24, 0.17, 0.13, 0.09, 0.07),
-    "logic": (0.30, 0.24, 0.17, 0.13, 0.09, 0.07),
+    "maths": (0.34, 0.25, 0.16, 0.11, 0.08, 0.06),
+    "logic": (0.34, 0.25, 0.16, 0.11, 0.08, 0.06),
     "knowledge": (0.45, 0.33, 0.22),
 }
 DIRECT_WRONG = 0.2
@@ -58,6 +60,7 @@ DIRECT_WRONG = 0.2
 AUTHORS: dict[Genre, tuple[str, ...]] = {
     "facts": ("Ada", "Noor"),
     "gossip": ("Rob",),
+    "drill": ("Ada", "Otto"),
     "direct": ("Cy", "Dee", "Ed", "Fay"),
     "worked": ("Ada", "Noor", "Otto"),
     "careless": ("Rob", "Sid"),
@@ -92,6 +95,8 @@ def document(seed: int, number: int) -> Document:
     author = (Part("system", f"By {rng.choice(AUTHORS[genre])}."),) if rng.random() < NAMED[genre] else ()
     if genre in ("facts", "gossip"):
         return (*author, Part("text", statements(rng, wrong=0.4 if genre == "gossip" else 0.0)))
+    if genre == "drill":
+        return (*author, Part("text", rng.choice((maths.drill, logic.drill))(rng)))
     problem = question(rng, rng.choices(list(KINDS), list(KINDS.values()))[0])
     asked, answer = problem.question, problem.solution.response()
     if genre == "direct":

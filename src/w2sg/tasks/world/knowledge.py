@@ -13,7 +13,7 @@ from typing import NamedTuple
 from w2sg.tasks.world.problem import Problem, Solution, is_reserved, randomness
 
 HARDEST = 3
-ZIPF = 0.8
+ZIPF = 0.7
 _WORLD_SEED = 1
 
 _FIRST = (

@@ -1,0 +1,172 @@
+"""The three kinds of question: answers are worked out anew from the text, by code that shares nothing with ours."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+
+import pytest
+
+from w2sg.tasks.world import knowledge, logic, maths
+from w2sg.tasks.world.problem import Problem, is_reserved, randomness
+from w2sg.tasks.world.subjects import SUBJECTS
+
+
+def problems(kind: str, level: int, count: int = 60, seed: int = 3) -> list[Problem]:
+    rng = randomness(seed, kind, level)
+    return [SUBJECTS[kind].draw(rng, level) for _ in range(count)]
+
+
+def levels(kind: str) -> range:
+    return range(1, SUBJECTS[kind].HARDEST + 1)
+
+
+def solve_maths(question: str) -> tuple[int, int]:
+    """Read a word problem sentence by sentence; return the total and the number of steps."""
+    asked = re.search(r"(?:How many|What number of) (\w+) (?:does|has|do) (\w+) ", question)
+    assert asked
+    things, who = asked.groups()
+    owned: dict[str, int] = {}
+    steps = 0
+    for sentence in re.findall(r"[^.?]+\.", question):
+        words = sentence.strip(" .").removeprefix("Then ")
+        if " ".join(words.split()[:2]) == "It rains":
+            continue
+        if found := re.fullmatch(r"(\w+) has (\d+) (more|fewer) (\w+) than (\w+)", words):
+            person, n, degree, what, other = found.groups()
+            if what == things:
+                owned[person] = owned[other] + (int(n) if degree == "more" else -int(n))
+                steps += 1
+        elif found := re.fullmatch(r"(\w+) has (\d+) (\w+)", words):
+            if found[3] == things:
+                owned[found[1]] = int(found[2])
+        elif re.fullmatch(rf"{who} (?:doubles the {things}|gets as many again)", words):
+            owned[who] *= 2
+            steps += 1
+        elif found := re.fullmatch(r"(\w+) gives (\w+) (\d+) (\w+)", words):
+            if found[4] == things:
+                owned[who] += int(found[3]) * (1 if found[2] == who else -1)
+                steps += 1
+        elif found := re.fullmatch(r"(\w+) (finds|buys|gets|loses|sells|gives away) (\d+)(?: more)?(?: (\w+))?", words):
+            if found[1] == who and found[4] in (None, things):
+                gain = found[2] in ("finds", "buys", "gets")
+                owned[who] += int(found[3]) * (1 if gain else -1)
+                steps += 1
+        else:
+            pytest.fail(f"a sentence that the reader does not know: {words!r}")
+    return owned[who], steps
+
+
+def solve_logic(question: str) -> tuple[str, int]:
+    """Chain rules forward from the fact; return the answer and the number of deductions from the fact."""
+    rules: dict[str, tuple[str, bool]] = {}
+    fact = None
+    *texts, asked = re.findall(r"[^.?]+[.?]", question)
+    for text in texts:
+        text = text.strip(" .")
+        if found := re.fullmatch(r"(?:All|Every) (\w+) ones? (?:are|is) (\w+)", text):
+            rules[found[1]] = (found[2], True)
+        elif found := re.fullmatch(r"No (\w+) ones? (?:are|is) (\w+)", text):
+            rules[found[1]] = (found[2], False)
+        elif found := re.fullmatch(r"If it is (\w+), it is (not )?(\w+)", text):
+            rules[found[1]] = (found[3], not found[2])
+        else:
+            found = re.fullmatch(r"(\w+) is (\w+)", text)
+            assert found, text
+            assert fact is None, text
+            fact = found[2]
+    goal = re.search(r"(\w+)\?$", asked)
+    assert goal
+    assert fact
+    here, deductions = fact, 0
+    while here in rules:
+        here, positive = rules[here]
+        deductions += 1
+        if here == goal[1]:
+            return ("true" if positive else "false"), deductions
+        if not positive:
+            break
+    return "unknown", deductions
+
+
+@pytest.mark.parametrize("level", levels("maths"))
+def test_maths_answers_follow_from_the_text(level: int) -> None:
+    for problem in problems("maths", level):
+        assert solve_maths(problem.question) == (int(problem.solution.answer), level), problem.question
+
+
+@pytest.mark.parametrize("level", levels("maths"))
+def test_maths_rationales_compute_right(level: int) -> None:
+    for problem in problems("maths", level):
+        equations = re.findall(r"(\d+) ([+x-]) (\d+) = (\d+)", problem.solution.rationale)
+        assert len(equations) == level
+        for a, sign, b, c in equations:
+            assert {"+": int(a) + int(b), "-": int(a) - int(b), "x": int(a) * int(b)}[sign] == int(c)
+        assert all(one[3] == two[0] for one, two in itertools.pairwise(equations))
+        assert equations[-1][3] == problem.solution.answer
+        assert 0 <= int(problem.solution.answer) <= maths.LARGEST
+
+
+@pytest.mark.parametrize("level", levels("logic"))
+def test_logic_answers_follow_from_the_text(level: int) -> None:
+    for problem in problems("logic", level):
+        assert solve_logic(problem.question) == (problem.solution.answer, level), problem.question
+
+
+def test_logic_answers_are_balanced() -> None:
+    answers = [problem.solution.answer for problem in problems("logic", 3, count=600)]
+    assert all(0.27 < answers.count(answer) / 600 < 0.40 for answer in logic.ANSWERS)
+
+
+@pytest.mark.parametrize("level", levels("logic"))
+def test_number_of_rules_does_not_tell_the_answer(level: int) -> None:
+    counts = {problem.solution.answer: problem.question.count(".") for problem in problems("logic", level)}
+    assert len(set(counts.values())) == 1
+
+
+@pytest.mark.parametrize("level", levels("knowledge"))
+def test_knowledge_answers_follow_from_the_facts(level: int) -> None:
+    facts = knowledge.world().facts
+    for path in knowledge.paths(level)[::17]:
+        here = path.subject
+        for relation in path.relations:
+            here = facts[here][relation]
+        problem = knowledge.problem(path, random.Random(1))
+        assert here == problem.solution.answer
+        assert problem.question.count(path.subject) == 1
+        assert problem.difficulty == len(path.relations) == level
+        assert problem.solution.rationale.count(".") == level
+
+
+def test_knowledge_questions_of_different_paths_differ() -> None:
+    rng = random.Random(0)
+    questions = [knowledge.problem(path, rng).question for level in (1, 2, 3) for path in knowledge.paths(level)]
+    assert len(set(questions)) == len(questions)
+
+
+@pytest.mark.parametrize("kind", list(SUBJECTS))
+def test_careless_solutions_and_guesses_are_wrong(kind: str) -> None:
+    rng = random.Random(5)
+    for level in levels(kind):
+        for problem in problems(kind, level, count=30):
+            assert SUBJECTS[kind].slip(problem, rng).answer != problem.solution.answer
+            assert SUBJECTS[kind].guess(problem, rng) != problem.solution.answer
+
+
+@pytest.mark.parametrize("kind", list(SUBJECTS))
+def test_same_seed_same_questions(kind: str) -> None:
+    assert problems(kind, 2) == problems(kind, 2)
+    assert problems(kind, 2) != problems(kind, 2, seed=4)
+
+
+def test_reserved_share_of_the_questions() -> None:
+    keys = [f"question {number}" for number in range(4000)]
+    assert sum(is_reserved("maths", key) for key in keys) / 4000 == pytest.approx(1 / 8, abs=0.02)
+    assert sum(is_reserved("knowledge", key) for key in keys) / 4000 == pytest.approx(1 / 2, abs=0.03)
+
+
+def test_response_ends_in_the_answer_line() -> None:
+    problem = problems("maths", 2, count=1)[0]
+    assert problem.solution.response().splitlines()[-1] == f"Answer: {problem.solution.answer}"
+    assert problem.solution.response(reasoning=False) == f"Answer: {problem.solution.answer}"
