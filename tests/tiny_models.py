@@ -62,7 +62,7 @@ def build_tokenizer(*, chat: bool = True, bos: bool = False, pad: bool = True, e
     return tokenizer
 
 
-def build_config(family: str, vocab_size: int, **changes: Any) -> Any:
+def build_config(family: str, *, vocab_size: int, **changes: Any) -> Any:
     """The configuration of a random model: 2 layers of width 32, 4 heads (2 for keys and values where it can)."""
     from transformers import AutoConfig
 
@@ -104,7 +104,7 @@ def build_model(
     from transformers import AutoModelForCausalLM
 
     tokenizer = build_tokenizer(chat=chat, bos=bos, pad=pad, eos=eos)
-    config = build_config(family, len(tokenizer), **changes)
+    config = build_config(family, **{"vocab_size": len(tokenizer), **changes})
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = AutoModelForCausalLM.from_config(config)

@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 import warnings
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -277,7 +278,7 @@ def _explained(source: str, what: str) -> Iterator[None]:
 def _reason(source: str, error: Exception) -> str:
     first = " ".join(str(error).split())
     first = first if len(first) <= 300 else first[:297] + "..."
-    if "trust_remote_code" in first:
+    if "trust_remote_code" in str(error):
         return "It comes with code of its own; if you trust its authors, set trust_remote_code: true."
     if type(error).__name__ == "SafetensorError" or ("afetensor" in first and Path(source).is_dir()):
         return f"Its weights are damaged or incomplete ({first}). Copy or download them again."
