@@ -161,11 +161,7 @@ def _unparseable(lines: list[int], rows: list[TaskRow], name: str) -> list[Fault
     if not name:
         return []
     judge = grader(name)
-    return [
-        Fault(line, unreadable(judge, row.gold.answer))
-        for line, row in zip(lines, rows, strict=True)
-        if row.gold is not None and judge.normal(row.gold.answer, row.example.choices) is None
-    ]
+    return [Fault(line, message) for line, row in zip(lines, rows, strict=True) if (message := unreadable(judge, row))]
 
 
 def _alike(lines: list[int], rows: list[TaskRow]) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:

@@ -27,8 +27,8 @@ _ENOUGH_ALIKE = 32
 def exact_key(example: Example) -> str:
     """Return the text that two rows share when they ask exactly the same: question and options, in any order of
     options, whatever the case and spacing."""
-    parts = [example.question, *sorted(example.choices)]
-    return "\x1f".join(" ".join(part.casefold().split()) for part in parts)
+    question, *options = (" ".join(part.casefold().split()) for part in (example.question, *example.choices))
+    return "\x1f".join((question, *sorted(options)))
 
 
 def shingles(example: Example) -> frozenset[int]:

@@ -153,15 +153,27 @@ class FileTask(Task):
                     "the row has no 'answer'. Rows without answers belong into a file of their own, given as "
                     "`unlabelled`."
                 )
-        elif self.grader.normal(row.gold.answer, row.example.choices) is None:
-            raise record.fault(unreadable(self.grader, row.gold.answer))
+        elif message := unreadable(self.grader, row):
+            raise record.fault(message)
 
 
-def unreadable(grader: Grader, answer: str) -> str:
-    """Return the sentence that says that a gold answer is not of the grader's kind."""
-    if grader.name == "choice":
-        return f"the answer {shorten(answer)} is none of the row's options."
-    return f"the answer {shorten(answer)} is not {grader.asks_for}. Mend it, or set `grader: short`, for any text."
+def unreadable(grader: Grader, row: TaskRow) -> str:
+    """Return what is wrong with a row's gold answer: it is not of the grader's kind, or cannot be read back from the
+    answer line that a model would be taught; an empty string when nothing is."""
+    gold, choices = row.gold, row.example.choices
+    if gold is None:
+        return ""
+    if grader.normal(gold.answer, choices) is None:
+        if grader.name == "choice":
+            return f"the answer {shorten(gold.answer)} is none of the row's options."
+        return (
+            f"the answer {shorten(gold.answer)} is not {grader.asks_for}. Mend it, or set `grader: short`, which "
+            "takes any text."
+        )
+    line = f"{Task.mark} {grader.shown(gold.answer, choices)}"
+    if not grader.correct(grader.parse(line, choices), gold, choices):
+        return f"the answer {shorten(gold.answer)} cannot be told apart in the line {shorten(line)}. Put it plainly."
+    return ""
 
 
 def rows_of(records: Iterable[Record], role: _Part = "", seen: dict[str, int] | None = None) -> list[TaskRow]:

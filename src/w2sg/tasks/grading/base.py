@@ -35,8 +35,8 @@ class Grader(ABC):
         )
 
     def shown(self, answer: str, choices: Sequence[str] = ()) -> str:
-        """Return the answer as it is written after the answer mark."""
-        return answer.strip()
+        """Return the answer as it is written after the answer mark, on one line."""
+        return " ".join(answer.split())
 
 
 GRADERS = Registry(

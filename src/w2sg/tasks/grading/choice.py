@@ -69,4 +69,4 @@ class ChoiceGrader(Grader):
 
     def shown(self, answer: str, choices: Sequence[str] = ()) -> str:
         label = self.normal(answer, choices)
-        return answer.strip() if label is None else f"{label}. {choices[ord(label) - ord('A')]}"
+        return super().shown(answer if label is None else f"{label}. {choices[ord(label) - ord('A')]}")

@@ -18,8 +18,9 @@ from w2sg.tasks.grading.base import Grader
 from w2sg.tasks.grading.marks import announced, is_marked
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_JOINS = re.compile(r"(?<=\w)[-–—/](?=\w)")
-_KEPT = re.compile(r"(?<=[0-9])\.(?=[0-9])|(?<!\w)[-−](?=[0-9])")
+_DASHES = str.maketrans({"−": "-", "–": "-", "—": "-", "\u2010": "-", "\u2011": "-"})
+_JOINS = re.compile(r"(?<=\w)[-/](?=\w)")
+_KEPT = re.compile(r"(?<=[0-9])\.(?=[0-9])|(?<!\w)-(?=[0-9])")
 _LONGEST_UNMARKED = 10  # words: a longer unmarked line is talk, not a short answer
 
 
@@ -56,18 +57,21 @@ class ShortGrader(Grader):
 
 @lru_cache(maxsize=65536)
 def normal_text(text: str) -> str:
-    """Return `text` in lower case without punctuation, articles and extra spaces.
+    """Return `text` in lower case without punctuation, articles and extra spaces; normalising twice changes nothing.
 
-    A text of nothing but articles or punctuation ("The The", "C++" keeps its letter) stays as it is in lower case.
+    A text of nothing but articles ("The The") or punctuation stays, in lower case.
     """
-    lower = unicodedata.normalize("NFKC", text).casefold()
+    folded = unicodedata.normalize("NFKC", text).casefold()  # folding may undo the composition
+    text = unicodedata.normalize("NFKC", folded).translate(_DASHES)
+    while (bare := _bare(text)) != text:
+        text = bare
+    return text
+
+
+def _bare(lower: str) -> str:
     spaced = _JOINS.sub(" ", lower)
     kept = {found.start() for found in _KEPT.finditer(spaced)}
-    letters = [
-        ("-" if char == "−" else char) if place in kept or not _is_punctuation(char) else ""
-        for place, char in enumerate(spaced)
-    ]
-    bare = "".join(letters)
+    bare = "".join(char for place, char in enumerate(spaced) if place in kept or not _is_punctuation(char))
     return " ".join(_ARTICLES.sub(" ", bare).split()) or " ".join(bare.split()) or " ".join(lower.split())
 
 
