@@ -32,9 +32,10 @@ def evaluate(
     from w2sg.steps.inputs import read_scores
     from w2sg.steps.score import score_step
 
-    asked, kept = ask_file(read_student(model), gold, "test"), store_for(model, store)
+    student, kept = read_student(model), store_for(model, store)
+    asked = ask_file(student, gold, "test")
     grades = score_step(asked.answers, asked.task, f"grades of {model}")
-    do([grades], kept)
+    do([grades], kept, student)
     found = quality(read_scores(kept.folder(grades)))
     Console().print(
         Text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def execute(experiment: Experiment, out: Path, store_folder: Path) -> Plan:
     """
     plan, store = make_plan(experiment), Store(store_folder)
     make_folder(out)
+    use_threads(experiment.runtime.threads)
     outlook = forecast(plan, store)
     todo = {part.step.fingerprint: part.seconds for part in outlook if part.seconds}
     with Bars(todo) as bars:
@@ -40,6 +42,12 @@ def execute(experiment: Experiment, out: Path, store_folder: Path) -> Plan:
     if todo or not _stands(plan, out):
         write_report(plan, store, out, todo)
     return plan
+
+
+def use_threads(threads: int) -> None:
+    """Let this process compute with as many threads as a worker does. Comes before torch is imported."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(threads)
 
 
 def write_report(plan: Plan, store: Store, out: Path, computed: Iterable[str] = ()) -> None:

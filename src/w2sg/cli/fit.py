@@ -121,15 +121,8 @@ def plain(words: str) -> str:
 
 def learning_rate(model: ModelConfig) -> float:
     """Return a peak learning rate that suits full fine-tuning of a model of this size: 1e-5 from half a billion
-    parameters up, more below (about 3e-4 at a million). Models that are not on this disk count as large."""
-    from w2sg.errors import ModelError
-    from w2sg.models.identity import SCRIPTED, locate
+    parameters up, more below (about 3e-4 at a million). A model that is not on this disk counts as large."""
+    from w2sg.cli.student import parameters
 
-    if model.path.startswith(SCRIPTED):
-        return 1e-5
-    try:
-        files = list(Path(locate(model)).glob("*.safetensors"))
-    except ModelError:
-        return 1e-5  # the plan tells what is wrong with the model
-    parameters = sum(file.stat().st_size for file in files) / 2 or 5e8
-    return float(f"{min(1e-3, max(1e-5, 1e-5 * (5e8 / parameters) ** 0.55)):.1g}")
+    size = parameters(model) or 5e8
+    return float(f"{min(1e-3, max(1e-5, 1e-5 * (5e8 / size) ** 0.55)):.1g}")

@@ -33,8 +33,9 @@ def predict(
     from w2sg.steps.inputs import read_examples, read_responses, task_of
     from w2sg.storage import write_atomic
 
-    asked, kept = ask_file(read_student(model), questions, "transfer"), store_for(model, store)
-    do([asked.answers], kept)
+    student, kept = read_student(model), store_for(model, store)
+    asked = ask_file(student, questions, "transfer")
+    do([asked.answers], kept, student)
     task = task_of(asked.answers)
     texts = dict(read_responses(kept.folder(asked.answers)))
     rows = []

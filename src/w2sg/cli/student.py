@@ -18,8 +18,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from w2sg.config import Config
-from w2sg.errors import StoreError
+from w2sg.errors import ModelError, StoreError
 from w2sg.models.base import ModelConfig
+from w2sg.models.identity import SCRIPTED, locate
 from w2sg.storage import make_folder, read_json, write_json
 
 MODEL = "model"
@@ -39,6 +40,16 @@ class Student(Config):
     """The longest response."""
     fit: str = ""
     """The fingerprint of the training step that made it."""
+
+
+def parameters(model: ModelConfig) -> float:
+    """Return about how many parameters a model on this disk has, from the size of its weights; 0 where unknown."""
+    if model.path.startswith(SCRIPTED):
+        return 0.0
+    try:
+        return sum(file.stat().st_size for file in Path(locate(model)).glob("*.safetensors")) / 2
+    except ModelError:
+        return 0.0  # loading will tell what is wrong with the model
 
 
 def read_student(folder: str) -> Student:
