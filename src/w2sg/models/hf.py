@@ -13,7 +13,6 @@ import os
 import shutil
 import tempfile
 import warnings
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
