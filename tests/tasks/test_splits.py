@@ -83,6 +83,14 @@ def test_groups_too_coarse_for_a_count_are_noted() -> None:
     assert any("supervise: 8 of 10 rows" in note for note in report.notes)
 
 
+def test_groups_larger_than_a_size() -> None:
+    table = [row(f"r{number}", group=f"g{number // 4}") for number in range(40)]
+    with pytest.raises(DataError, match=r"asks for 3 rows.*smallest group that could go there has 4"):
+        split(table, config(supervise=3))
+    report = split(table, config(validate=0.05, supervise="rest"))
+    assert report.counts() == {"validate": 4, "supervise": 36}
+
+
 def test_official_test_rows_stay_test() -> None:
     table = [*rows(50), *(row(f"t{number}", role="test") for number in range(20))]
     report = split(table, config(supervise=0.5, validate=0.1, transfer="rest", test_id="rest"))

@@ -1,8 +1,8 @@
 """The user's own file: questions with answers, and a pool of questions without.
 
 A row has `question` and `answer`, and may have `choices`, `rationale`, `group`, `difficulty` and `id`. An answer that
-ends in a line `#### answer` holds its rationale before that line. Reading bytes is
-left to `sources`, a report on a file to `check`.
+ends in a line `#### answer` holds its rationale before that line. Reading bytes is left to `sources`, a report on a
+file to `check`.
 """
 
 from __future__ import annotations

@@ -180,21 +180,28 @@ class _Placement:
             if index not in self.placed:
                 members.setdefault(self.component[index], []).append(index)
         order = sorted(members, key=lambda component: self._rank(draw.setting, self.names[component]))
-        taken, too_large = 0, 0
+        taken = 0
+        too_large: list[int] = []
         for component in order:
             if taken == wanted:
                 break
             if self._is_elsewhere(component, members[component], draw.role):
                 continue
             if taken + len(members[component]) > wanted:
-                too_large += 1
+                too_large.append(component)
             elif not self._is_near(component, members[component], draw.role):
                 self._place(component, members[component], draw)
                 taken += len(members[component])
+        if isinstance(draw.size, float) and not taken:  # a share is met as nearly as whole groups allow
+            for component in sorted(too_large, key=lambda component: len(members[component])):
+                if not self._is_near(component, members[component], draw.role):
+                    self._place(component, members[component], draw)
+                    return
         if draw.size == "rest" and taken:
             return
         if taken < wanted or not taken:
-            self._short(draw, wanted, taken, len(eligible), too_large)
+            least = min((len(members[component]) for component in too_large), default=0)
+            self._short(draw, wanted, taken, len(eligible), least)
 
     def _rank(self, setting: str, name: str) -> bytes:
         return hashlib.sha256(f"{self.config.seed}\x1f{setting}\x1f{name}".encode("utf-8", "replace")).digest()
@@ -236,14 +243,20 @@ class _Placement:
             if self.look_alikes is not None:
                 self.look_alikes.add(self.rows[index].example, draw.role)
 
-    def _short(self, draw: _Draw, wanted: int, taken: int, eligible: int, too_large: int) -> None:
-        """Say that a role got fewer rows than asked for: a note when groups are merely too coarse, else an error."""
-        if too_large and taken:
+    def _short(self, draw: _Draw, wanted: int, taken: int, eligible: int, least: int) -> None:
+        """Say that a role got fewer rows than asked for: a note when groups are merely too coarse (the least one left
+        has `least` rows), else an error."""
+        if least and taken:
             self.notes.append(
                 f"{draw.setting}: {taken:,} of {wanted:,} rows, because a group is never divided and the next "
                 "groups were larger than the gap."
             )
             return
+        if least:
+            raise DataError(
+                f"The split asks for {wanted:,} rows for `split.{draw.setting}`, and the smallest group that could go "
+                f"there has {least:,}; a group is never divided. Ask for at least that many, or for a share."
+            )
         sides = {"ood": "harder than easy_up_to", "id": "up to easy_up_to"}
         where = f" ({sides[draw.stratum]})" if draw.stratum and self.config.easy_up_to is not None else ""
         lost = sum(entry.role == draw.role for entry in self.dropped.values())

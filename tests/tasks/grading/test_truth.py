@@ -25,6 +25,7 @@ GRADER = TruthGrader()
         ("Answer: not false", "true"),
         ("Answer: it is true.", "true"),
         ("The statement is false.", "false"),
+        ("Max is not sour. The statement is false.", "false"),
         ("The answer is no.", "false"),
         ("**Answer:** **True**", "true"),
         (r"\boxed{False}", "false"),

@@ -40,6 +40,12 @@ def last_line(text: str) -> str:
     return next((line for line in reversed(lines) if line), "")
 
 
+def last_sentence(text: str) -> str:
+    """Return the last sentence of `text` without decoration, or an empty string."""
+    parts = [part.strip(_DECORATION) for part in _SENTENCE_END.split(last_line(text))]
+    return next((part for part in reversed(parts) if part), "")
+
+
 def sentence(piece: str) -> str:
     """Return `piece` up to its first sentence end, without it; decimal points, initials and titles end none."""
     return _SENTENCE_END.split(piece, maxsplit=1)[0].strip(_DECORATION)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from w2sg.tasks.grading.base import Grader
-from w2sg.tasks.grading.marks import announced, last_line, sentence
+from w2sg.tasks.grading.marks import announced, last_sentence, sentence
 from w2sg.tasks.grading.short import normal_text
 
 _WORDS = {
@@ -28,14 +28,14 @@ _LEAD = re.compile(r"(?:that )?(?:it|this|statement|claim)(?: is| s)? ")
 
 
 class TruthGrader(Grader):
-    """The normal form is `true`, `false` or `unknown`. The whole announced sentence has to say so: "not true" is
-    false, and "true for birds" is no answer."""
+    """The normal form is `true`, `false` or `unknown`. The whole announced sentence, or else the last one, has to say
+    so: "not true" is false, and "true for birds" is no answer."""
 
     name = "truth"
     asks_for = "true, false or unknown"
 
     def parse(self, text: str, choices: Sequence[str] = ()) -> str | None:
-        for piece in (*announced(text), last_line(text)):
+        for piece in (*announced(text), last_sentence(text)):
             if (found := self.normal(piece)) is not None:
                 return found
         return None
