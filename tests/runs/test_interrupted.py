@@ -101,7 +101,7 @@ def test_killed_again_and_again_a_run_still_arrives(tmp_path: Path) -> None:
     run_whole(data, tmp_path / "whole")
     store = tmp_path / "store"
     attempts = 0
-    while die_at(11, data, store) != 0:
+    while die_at(20, data, store) != 0:
         attempts += 1
         assert attempts < 200
     assert attempts > 5

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from w2sg.config import Config, override, read_yaml, runtime
 from w2sg.models.base import ModelConfig, RuntimeConfig
@@ -30,7 +30,7 @@ class Experiment(Config):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """The name of the run, also of its folder."""
-    tasks: tuple[TaskConfig, ...] = Field(min_length=1)
+    tasks: tuple[SerializeAsAny[TaskConfig], ...] = Field(min_length=1)
     """The tasks, each by name or with settings."""
     teacher: ModelConfig
     """The weak model."""

@@ -123,6 +123,8 @@ class Store:
         """Declare the step done. Written last: everything else of the step is on the disk already."""
         folder = self.folder(step)
         (folder / ELAPSED).unlink(missing_ok=True)
+        for torn in folder.rglob(".*.tmp"):  # what a kill left of a write that never took place
+            torn.unlink(missing_ok=True)
         files = {
             name: {"sha256": digest, "size": (folder / name).stat().st_size}
             for name, digest in hash_folder(folder).items()

@@ -3,6 +3,7 @@ of the process pool; which steps run where is `runs.runner`."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -55,6 +56,7 @@ def _perform_locked(step: Step, store: Store, runtime: RuntimeConfig, progress: 
         return False
     parents = {part: store.verify(parent, deep=True) for part, parent in step.parents.items()}
     folder = make_folder(store.folder(step))
+    _forget_peak_memory()
     clock = _Clock(folder)
 
     def tick(done: int, total: int, note: str = "") -> None:
@@ -84,7 +86,18 @@ class _Clock:
             write_json(self._path, {"seconds": round(self.seconds(), 3)})
 
 
+def _forget_peak_memory() -> None:
+    """Let the process's peak memory count from here, where the system can: a worker does many steps."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
 def _peak_memory_mb() -> float:
+    status = Path("/proc/self/status")
+    if status.is_file():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

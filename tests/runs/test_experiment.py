@@ -1,0 +1,90 @@
+"""Experiments: read, overridden, refused with every problem named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import scripted_world
+from w2sg.errors import ConfigError, DataError, ModelError
+from w2sg.runs.experiment import Experiment, read_experiment
+from w2sg.runs.plan import make_plan
+from w2sg.schedules.methods import CONTROLS
+
+
+def write(folder: Path, **changes: Any) -> Path:
+    path = folder / "experiment.yaml"
+    path.write_text(yaml.safe_dump(scripted_world.experiment(folder / "data", **changes)))
+    return path
+
+
+def test_overrides_and_seeds_take_the_place_of_the_files(tmp_path: Path) -> None:
+    experiment = read_experiment(write(tmp_path), ["student_fit.epochs=1.5", "runtime.threads=2"], [7, 8])
+    assert experiment.student_fit.epochs == 1.5
+    assert experiment.runtime.threads == 2
+    assert experiment.seeds == (7, 8)
+
+
+def test_controls_stand_beside_every_method_unless_left_out(tmp_path: Path) -> None:
+    assert list(read_experiment(write(tmp_path)).arms()) == [*CONTROLS, "imitation", "imitation-vote"]
+    assert list(read_experiment(write(tmp_path, controls=["teacher"])).arms()) == [
+        "teacher",
+        "imitation",
+        "imitation-vote",
+    ]
+
+
+def test_an_experiment_survives_its_own_dump(tmp_path: Path) -> None:
+    experiment = read_experiment(write(tmp_path))
+    again = Experiment.parse(experiment.model_dump(mode="json"), "the dump")
+    assert again == experiment
+    assert [step.fingerprint for step in make_plan(again).steps] == [
+        step.fingerprint for step in make_plan(experiment).steps
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"metods": []}, r"metods: unknown key \(perhaps you meant 'methods'\)"),
+        ({"seeds": []}, "seeds: "),
+        ({"seeds": [1, 1]}, "a seed is given twice"),
+        ({"seeds": "one"}, "seeds"),
+        ({"name": "../out"}, "name: "),
+        ({"methods": ["teacher"]}, "stand both under methods and under controls"),
+        ({"methods": [], "controls": []}, "name at least one method"),
+        ({"methods": {"imitation": {"elicit": "vot"}}}, "perhaps you meant 'vote'"),
+        ({"tasks": ["world-math"]}, "perhaps you meant 'world-maths'"),
+        ({"tasks": []}, "tasks: "),
+        ({"teacher": ""}, "must not be empty"),
+        ({"student_fit": {"learning_rate": -1}}, "student_fit.learning_rate: input should be greater than 0"),
+    ],
+)
+def test_what_does_not_fit_is_named(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        read_experiment(write(tmp_path, **changes))
+
+
+def test_two_tasks_need_two_names(tmp_path: Path) -> None:
+    data = scripted_world.experiment(tmp_path / "data")
+    with pytest.raises(ConfigError, match="two tasks have the same name"):
+        Experiment.parse({**data, "tasks": data["tasks"] * 2}, "the test")
+
+
+def test_a_missing_model_or_file_is_found_when_planning(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no model folder '\./nowhere'"):
+        make_plan(read_experiment(write(tmp_path, teacher="./nowhere")))
+    path = write(tmp_path)
+    (tmp_path / "data" / "gold.jsonl").unlink()
+    with pytest.raises(DataError, match=r"gold\.jsonl"):
+        make_plan(read_experiment(path))
+
+
+def test_greedy_answers_of_the_untuned_student_are_shared_by_all_seeds(tmp_path: Path) -> None:
+    plan = make_plan(read_experiment(write(tmp_path)))
+    untuned = {arm.scores.fingerprint for arm in plan.arms if arm.method == "untuned"}
+    tuned = {arm.scores.fingerprint for arm in plan.arms if arm.method == "imitation"}
+    assert (len(untuned), len(tuned)) == (1, 2)

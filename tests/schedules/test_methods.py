@@ -1,0 +1,46 @@
+"""Methods are compositions: the named ones, changed ones, wrong ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from w2sg.elicit.vote import Vote
+from w2sg.errors import ConfigError
+from w2sg.schedules.methods import CONTROLS, METHODS, method
+
+
+@pytest.mark.parametrize("name", [*METHODS, *CONTROLS])
+def test_every_named_method_is_whole(name: str) -> None:
+    whole = method(name)
+    assert whole == type(whole).parse(whole.model_dump(mode="json"), "it")
+
+
+def test_a_named_method_can_be_changed_in_one_part() -> None:
+    changed = method("imitation-vote", {"elicit": {"kind": "vote", "samples": 4}})
+    assert isinstance(changed.elicit, Vote)
+    assert changed.elicit.samples == 4
+    assert changed.recipe == method("imitation-vote").recipe
+
+
+def test_a_new_name_says_what_it_is_made_of() -> None:
+    assert method("of-my-own", {"supervisor": "student"}).supervisor.identity() == {"kind": "student"}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "words"),
+    [
+        ("imitaton", None, r"no method called 'imitaton' \(perhaps you meant 'imitation'\)"),
+        ("mine", {}, "say what it is made of"),
+        ("mine", {"elicit": "vot"}, r"elicit: there is no 'vot' here \(perhaps you meant 'vote'\)"),
+        ("mine", {"elicit": {"kind": "vote", "sample": 3}}, r"unknown key \(perhaps you meant 'samples'\)"),
+        ("mine", {"elicit": {"kind": "vote", "samples": 0}}, "greater than or equal to 1"),
+        ("mine", {"elicit": {"samples": 3}}, "name a kind"),
+        ("mine", {"recipes": "imitation"}, r"recipes: unknown key \(perhaps you meant 'recipe'\)"),
+        ("mine", ["vote"], "must be a mapping of its parts"),
+    ],
+)
+def test_what_does_not_fit_is_named(name: str, changes: Any, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        method(name, changes)
