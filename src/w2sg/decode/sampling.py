@@ -101,7 +101,7 @@ def _respond(
         for number in range(config.samples):
             numbers = uniforms(seed, request.id, number, limit) if config.temperature > 0 else np.empty(0)
             branches[place, number] = Branch(prompt, limit, numbers)
-    tokens = dict(zip(branches, _engine(model)(model, list(branches.values()), config, runtime, tick), strict=True))
+    tokens = dict(zip(branches, engine_of(model)(model, list(branches.values()), config, runtime, tick), strict=True))
     rows = []
     for place, request in enumerate(chunk):
         for number in range(config.samples):
@@ -111,7 +111,8 @@ def _respond(
     return rows
 
 
-def _engine(model: LanguageModel) -> Engine:
+def engine_of(model: LanguageModel) -> Engine:
+    """Return the engine that samples from `model`: the branching one where it knows the architecture."""
     from w2sg.decode.branching import respond as branch_off
     from w2sg.decode.generic import respond as run_batches
     from w2sg.decode.llama import LlamaForward
