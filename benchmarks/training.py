@@ -169,29 +169,32 @@ START = """
 import sys, time
 from pathlib import Path
 from w2sg.models.base import ModelConfig, RuntimeConfig
-from w2sg.models.fit import fit
 from w2sg.models.fit_config import FitConfig
+from w2sg.models.loading import train
 from w2sg.records import Target, ask
 class Begun(Exception): pass
 def begun(done, total, note): raise Begun
 try:
-    fit(ModelConfig(path=sys.argv[1]), [Target("a", ask("What is 1 + 1?"), "2")], FitConfig(epochs=1), seed=0,
+    train(ModelConfig(path=sys.argv[1]), [Target("a", ask("What is 1 + 1?"), "2")], FitConfig(epochs=1), seed=0,
         folder=Path(sys.argv[2]), runtime=RuntimeConfig(device="cpu"), progress=begun)
 except Begun:
-    print(time.time())
+    print(time.time(), time.process_time())
 """
 
 
-def starts(model: ModelConfig, repeats: int) -> list[float]:
-    """Return the seconds from the launch of a fresh process to the moment before its first training step."""
-    found = []
+def starts(model: ModelConfig, repeats: int) -> dict[str, dict[str, float]]:
+    """Return the seconds from the launch of a fresh process to the moment before its first training step: on the wall,
+    and of the processor alone, which is what remains on an idle machine."""
+    walls, processor = [], []
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as folder:
             began = time.time()
             command = [sys.executable, "-c", START, model.path, folder]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
-            found.append(float(done.stdout.split()[-1]) - began)
-    return sorted(found)
+            ended, used = map(float, done.stdout.split()[-2:])
+            walls.append(ended - began)
+            processor.append(used)
+    return {"wall": spread(walls), "processor": spread(processor)}
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
@@ -248,7 +251,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     model = ModelConfig(path=arguments.model)
     result = measure(model, arguments.texts, arguments.repeats)
-    result["start_seconds"] = spread(starts(model, arguments.repeats))
+    result["start_seconds"] = starts(model, arguments.repeats)
     text = json.dumps(result, indent=1)
     print(text)
     if arguments.json:

@@ -12,7 +12,6 @@ length share a batch, which leaves a few percent of padding; packing would spare
 from __future__ import annotations
 
 import contextlib
-import gc
 import hashlib
 import math
 import os
@@ -35,6 +34,7 @@ from w2sg.models.fit_config import FitConfig, LoraConfig
 from w2sg.models.fit_data import StepBatches, encode, schedule
 from w2sg.models.fit_launch import JOB, Job, launch, report, tell
 from w2sg.models.hf import LanguageModel, dtype_of, load, quiet, save
+from w2sg.models.imports import quick
 from w2sg.records import Target
 from w2sg.seeding import derive
 from w2sg.storage import make_folder, read_json, write_json
@@ -115,10 +115,10 @@ def main(path: Path) -> None:
 
 def _train(job: Job, progress: Progress) -> FitResult:
     with _scoped(job.runtime):
-        with _fast_imports():
+        with quick():
             from w2sg.models.fit_trainer import ResponseTrainer, last_checkpoint
 
-        model, merge = _prepared(job)
+            model, merge = _prepared(job)
         data = encode(model, job.targets, job.config)
         steps = schedule([len(text) for text in data.texts], job.config, job.seed)
         arguments = _arguments(job, len(steps), model)
@@ -311,18 +311,6 @@ def _scoped(runtime: RuntimeConfig) -> Iterator[None]:
         torch.set_num_threads(threads)
         random.setstate(python)
         np.random.set_state(numpy_state)
-
-
-@contextlib.contextmanager
-def _fast_imports() -> Iterator[None]:
-    """Pause the garbage collector, which costs a fifth of the time of importing thousands of classes."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from w2sg.models.base import ModelConfig, Progress, RuntimeConfig, silent
 from w2sg.models.fit_config import FitConfig
 from w2sg.models.identity import SCRIPTED
+from w2sg.models.imports import quick
 from w2sg.records import Target
 
 if TYPE_CHECKING:
@@ -27,9 +28,10 @@ def load(config: ModelConfig, runtime: RuntimeConfig, tuned: Path | None = None)
         from w2sg.models import scripted
 
         return scripted.load(config, tuned)
-    from w2sg.models import hf
+    with quick():
+        from w2sg.models import hf
 
-    return hf.load(config, runtime, tuned)
+        return hf.load(config, runtime, tuned)
 
 
 def train(
@@ -52,6 +54,7 @@ def train(
 
         scripted.load(config, tuned).trained(targets, seed).save(folder / "model")
         return None
-    from w2sg.models.fit import fit
+    with quick():
+        from w2sg.models.fit import fit
 
     return fit(config, targets, settings, seed=seed, folder=folder, runtime=runtime, progress=progress, tuned=tuned)
