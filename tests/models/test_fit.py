@@ -72,6 +72,7 @@ def naive_twin(path: Path, targets: Sequence[Target], config: FitConfig) -> tupl
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": spared, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, config.beta2), eps=1e-8)
     warmup, losses = math.ceil(config.warmup_fraction * len(steps)), []
+    chances = {target.id: target.soft for target in targets}
     for number, batch in enumerate(steps):
         total, weight = torch.zeros(()), 0.0
         for place in batch:
@@ -79,10 +80,11 @@ def naive_twin(path: Path, targets: Sequence[Target], config: FitConfig) -> tupl
             log_probs = model.model(input_ids=torch.tensor([row.ids])).logits[0].log_softmax(-1)
             for token, factor in enumerate(row.weights):
                 at = log_probs[row.prompt_length + token - 1]
-                if row.soft is None:
+                told = chances[row.id]
+                if told is None:
                     surprise = -at[row.ids[row.prompt_length + token]]
                 else:
-                    pairs = zip(row.soft.token_ids[token], row.soft.probabilities[token], strict=True)
+                    pairs = zip(told.token_ids[token], told.probabilities[token], strict=True)
                     surprise = -sum((chance * at[id] for id, chance in pairs), torch.zeros(()))
                 total = total + factor * surprise
                 weight += factor
@@ -143,6 +145,27 @@ def test_micro_batches_change_only_rounding(
     for size in (1, 3):
         assert found[size][1] == pytest.approx(found[0][1], abs=1e-4)
         assert far(found[size][0], found[0][0]) < 2e-3
+
+
+def test_activation_checkpointing_changes_nothing(tiny_model: Callable[..., Path], tmp_path: Path) -> None:
+    config = TINY.model_copy(update={"activation_checkpointing": True})
+    plain = run(tmp_path / "a", tiny_model("llama"), texts())
+    saving = run(tmp_path / "b", tiny_model("llama"), texts(), config)
+    assert [loss for _, loss in saving.losses] == pytest.approx([loss for _, loss in plain.losses], abs=1e-5)
+    assert config.identity() == TINY.identity()
+
+
+@pytest.mark.parametrize("lora", [None, LoraConfig(rank=4)])
+def test_bfloat16_is_for_the_arithmetic(
+    lora: LoraConfig | None, tiny_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Losses come near those of float32, and the model is saved in the format it is sampled in."""
+    config = TINY.model_copy(update={"lora": lora})
+    runtime = CPU.model_copy(update={"dtype": "bfloat16"})
+    exact = run(tmp_path / "a", tiny_model("llama"), texts(), config)
+    rough = run(tmp_path / "b", tiny_model("llama"), texts(), config, runtime=runtime)
+    assert [loss for _, loss in rough.losses] == pytest.approx([loss for _, loss in exact.losses], rel=0.03)
+    assert {weight.dtype for weight in weights(tmp_path / "b" / "model").values()} == {torch.bfloat16}
 
 
 @pytest.mark.parametrize("family", ["llama", "qwen2", "gpt_neox"])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -22,8 +23,9 @@ def model(tiny_model: Callable[..., Path]) -> LanguageModel:
     return load(ModelConfig(path=str(tiny_model("llama"))), RuntimeConfig(device="cpu"))
 
 
-def text(id: str, ids: list[int], prompt: int, weights: list[float], soft: SoftTargets | None = None) -> TrainingText:
-    return TrainingText(id, ids, prompt, weights, soft)
+def text(id: str, ids: list[int], prompt: int, weights: list[float], soft: Any = None) -> TrainingText:
+    arrays = None if soft is None else (np.array(soft[0]), np.array(soft[1], dtype=np.float32))
+    return TrainingText(id, ids, prompt, weights, arrays)
 
 
 def test_places_targets_and_weights_of_a_padded_batch() -> None:
@@ -42,15 +44,15 @@ def test_tokens_of_weight_zero_are_left_out() -> None:
 
 
 def test_soft_and_hard_texts_share_a_batch() -> None:
-    soft = SoftTargets(((7,), (8, 9)), ((1.0,), (0.25, 0.75)))
+    soft = ([[7, 0], [8, 9]], [[1.0, 0.0], [0.25, 0.75]])
     batch = collate([text("a", [1, 2, 3], 1, [1, 1], soft), text("b", [4, 5], 1, [1])], pad_id=0)
-    assert batch.token_ids.tolist() == [[7, 2], [8, 9], [5, 5]]
+    assert batch.token_ids.tolist() == [[7, 0], [8, 9], [5, 5]]
     assert batch.probabilities is not None
     assert batch.probabilities.tolist() == [[1, 0], [0.25, 0.75], [1, 0]]
 
 
 def test_soft_targets_stay_with_their_token_when_others_weigh_nothing() -> None:
-    soft = SoftTargets(((7, 1), (8, 2), (9, 3)), ((0.5, 0.5), (0.25, 0.75), (0.1, 0.9)))
+    soft = ([[7, 1], [8, 2], [9, 3]], [[0.5, 0.5], [0.25, 0.75], [0.1, 0.9]])
     batch = collate([text("a", [1, 2, 3, 4], 1, [1, 0, 1], soft)], pad_id=0)
     assert batch.token_ids.tolist() == [[7, 1], [9, 3]]
 
@@ -111,6 +113,15 @@ def test_encoded_text_is_what_sampling_sees(model: LanguageModel) -> None:
     assert found.ids == prompt + response
     assert (found.prompt_length, found.ids[-1]) == (len(prompt), model.end_id)
     assert found.weights == [1.0] * len(response)
+
+
+def test_soft_targets_of_differing_sizes_become_arrays(model: LanguageModel) -> None:
+    length = len(model.response_ids("It is 5."))
+    soft = SoftTargets(((7,), *((8, 9),) * (length - 1)), ((1.0,), *((0.25, 0.75),) * (length - 1)))
+    found = encode(model, [target(soft=soft)], FitConfig()).texts[0].soft
+    assert found is not None
+    assert found[0].tolist() == [[7, 0]] + [[8, 9]] * (length - 1)
+    assert found[1].tolist() == [[1, 0]] + [[0.25, 0.75]] * (length - 1)
 
 
 def test_long_responses_are_cut_and_counted_and_long_prompts_left_out(model: LanguageModel) -> None:

@@ -303,9 +303,10 @@ def _finished(folder: Path) -> FitResult | None:
 def _scoped(runtime: RuntimeConfig) -> Iterator[None]:
     """Leave threads and global random states as they were: the Trainer seeds them all."""
     threads, python, numpy_state = torch.get_num_threads(), random.getstate(), np.random.get_state()
+    gpus = [torch.cuda.current_device()] if runtime.device != "cpu" and torch.cuda.is_available() else []
     torch.set_num_threads(runtime.threads)
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(gpus):
             yield
     finally:
         torch.set_num_threads(threads)

@@ -26,13 +26,14 @@ POOL = 32
 
 @dataclass(frozen=True)
 class TrainingText:
-    """One text as ids. `weights` has one number per response token; `soft` replaces the one-hot targets."""
+    """One text as ids. `weights` has one number per response token; `soft` replaces the one-hot targets: token ids and
+    probabilities, both (response tokens, K), rows with fewer than K entries filled up with probability 0."""
 
     id: str
     ids: list[int]
     prompt_length: int
     weights: list[float]
-    soft: SoftTargets | None = None
+    soft: tuple[np.ndarray, np.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -87,8 +88,7 @@ def encode(model: LanguageModel, targets: Sequence[Target], config: FitConfig) -
     for target in targets:
         prompt, response = model.prompt_ids(target.prompt), model.response_ids(target.response)
         weights = _weights(target, len(response))
-        if target.soft is not None:
-            _check_soft(target.id, target.soft, len(response), vocabulary)
+        soft = None if target.soft is None else _soft_arrays(target.id, target.soft, len(response), vocabulary)
         room = limit - len(prompt)
         if room < 1 or not prompt:
             too_long += 1
@@ -96,7 +96,7 @@ def encode(model: LanguageModel, targets: Sequence[Target], config: FitConfig) -
             weightless += 1
         else:
             truncated += len(response) > room
-            texts.append(TrainingText(target.id, (prompt + response)[:limit], len(prompt), weights[:room], target.soft))
+            texts.append(TrainingText(target.id, (prompt + response)[:limit], len(prompt), weights[:room], soft))
     if not texts and too_long:
         raise ModelError(
             f"None of the {len(targets)} training texts fits: with the limit of {limit} tokens, {too_long} prompts "
@@ -121,12 +121,14 @@ def _weights(target: Target, length: int) -> list[float]:
     return weights
 
 
-def _check_soft(id: str, soft: SoftTargets, length: int, vocabulary: int) -> None:
+def _soft_arrays(id: str, soft: SoftTargets, length: int, vocabulary: int) -> tuple[np.ndarray, np.ndarray]:
     if len(soft.token_ids) != length or len(soft.probabilities) != length:
         raise DataError(
             f"The training text {id!r} has soft targets for {len(soft.token_ids)} tokens, but its response has "
             f"{length} (end token included) under the model's tokenizer. Compute them with the student's tokenizer."
         )
+    widest = max(map(len, soft.token_ids))
+    all_ids, all_chances = np.zeros((length, widest), dtype=np.int64), np.zeros((length, widest), dtype=np.float32)
     for place, (ids, probabilities) in enumerate(zip(soft.token_ids, soft.probabilities, strict=True)):
         fits = len(ids) == len(probabilities) and all(0 <= token < vocabulary for token in ids)
         if not fits or min(probabilities, default=-1.0) < 0 or abs(sum(probabilities) - 1) > 1e-3:
@@ -134,6 +136,8 @@ def _check_soft(id: str, soft: SoftTargets, length: int, vocabulary: int) -> Non
                 f"The training text {id!r} has soft targets at response token {place} that are no distribution over "
                 f"the model's {vocabulary} tokens (they sum to {sum(probabilities):.4g})."
             )
+        all_ids[place, : len(ids)], all_chances[place, : len(ids)] = ids, probabilities
+    return all_ids, all_chances
 
 
 def batches(lengths: Sequence[int], config: FitConfig, seed: int, epoch: int) -> list[list[int]]:
@@ -195,7 +199,7 @@ def collate(texts: Sequence[TrainingText], pad_id: int) -> MicroBatch:
         next_ids.append(np.asarray(text.ids[text.prompt_length :], dtype=np.int64)[keep])
     token_ids = torch.from_numpy(np.concatenate(next_ids))[:, None]
     probabilities = None
-    if any(text.soft for text in texts):
+    if any(text.soft is not None for text in texts):
         token_ids, probabilities = _soft(texts, kept, token_ids)
     return MicroBatch(
         torch.from_numpy(ids),
@@ -210,19 +214,19 @@ def _soft(
     texts: Sequence[TrainingText], kept: Sequence[np.ndarray], hard: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return targets (N, K) and their probabilities; texts without soft targets keep their token with probability 1."""
-    widest = max(len(ids) for text in texts if text.soft for ids in text.soft.token_ids)
+    widest = max(text.soft[0].shape[1] for text in texts if text.soft is not None)
     token_ids = hard.repeat(1, widest)
     probabilities = torch.zeros(len(hard), widest)
     probabilities[:, 0] = 1.0
-    row = 0
+    first = 0
     for text, keep in zip(texts, kept, strict=True):
-        for place in keep.tolist():
-            if text.soft is not None:
-                ids, chances = text.soft.token_ids[place], text.soft.probabilities[place]
-                token_ids[row, : len(ids)] = torch.tensor(ids)
-                probabilities[row] = 0.0
-                probabilities[row, : len(ids)] = torch.tensor(chances)
-            row += 1
+        rows = slice(first, first + len(keep))
+        if text.soft is not None:
+            ids, chances = (torch.from_numpy(part[keep]) for part in text.soft)
+            token_ids[rows, : ids.shape[1]] = ids
+            probabilities[rows] = 0.0
+            probabilities[rows, : ids.shape[1]] = chances
+        first = rows.stop
     return token_ids, probabilities
 
 
