@@ -30,7 +30,7 @@ def predict(
 
     from w2sg.cli.asking import ask_file, do, store_for
     from w2sg.cli.student import read_student
-    from w2sg.steps.inputs import read_examples, read_responses, task_of
+    from w2sg.steps.inputs import read_responses, task_of
     from w2sg.storage import write_atomic
 
     student, kept = read_student(model), store_for(model, store)
@@ -39,7 +39,7 @@ def predict(
     task = task_of(asked.answers)
     texts = dict(read_responses(kept.folder(asked.answers)))
     rows = []
-    for example in read_examples(kept.folder(asked.task), ("transfer",)):
+    for example in (row.example for row in task.load()):  # in the file's order
         text = texts[example.id][0].text
         answer = task.parse(text, example)
         rows.append({"id": example.id, "question": example.question, "answer": answer, "text": text})

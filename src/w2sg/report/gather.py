@@ -35,7 +35,8 @@ def gather(plan: Plan, store: Store, computed: Iterable[str] = ()) -> tuple[list
         StoreError: a step is missing or damaged.
     """
     records = {step.fingerprint: store.record(step) for step in plan.steps}
-    arms = [_arm(arm, store, records) for arm in plan.arms]
+    # An arm that no seed decides stands in the plan once per seed, and is one arm all the same.
+    arms = {(arm.task, arm.method, arm.seed): arm for arm in (_arm(arm, store, records) for arm in plan.arms)}
     now = provenance()
     meta = RunMeta(
         name=plan.experiment.name,
@@ -48,7 +49,7 @@ def gather(plan: Plan, store: Store, computed: Iterable[str] = ()) -> tuple[list
         provenance=[_record(step, store, records, set(computed)) for step in plan.steps],
         facts=_facts(plan, records),
     )
-    return arms, meta
+    return list(arms.values()), meta
 
 
 def _arm(arm: Arm, store: Store, records: dict[str, Any]) -> ArmResult:

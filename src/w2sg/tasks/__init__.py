@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from w2sg.config import suggest
 from w2sg.errors import ConfigError
@@ -46,13 +45,13 @@ TASKS = Registry(
 )
 
 
-def task_config(data: str | Mapping[str, Any], where: str = "The task") -> TaskConfig:
+def task_config(data: object, where: str = "The task") -> TaskConfig:
     """Return the settings of a task, given as its name or as a mapping with `kind`; `where` names the place in errors.
 
     Raises:
         ConfigError: the kind is missing or unknown, or a setting does not fit.
     """
-    settings = {"kind": data} if isinstance(data, str) else dict(data)
+    settings = {"kind": data} if isinstance(data, str) else dict(data) if isinstance(data, Mapping) else {}
     kind = settings.get("kind")
     if not isinstance(kind, str):
         raise ConfigError(

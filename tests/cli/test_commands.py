@@ -1,0 +1,154 @@
+"""The commands as a user meets them, on scripted models: whole runs in a second."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+import scripted_world
+from w2sg import __version__
+from w2sg.cli.main import app
+
+
+def w2sg(*words: str) -> Result:
+    result = CliRunner().invoke(app, list(words), prog_name="w2sg")
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An experiment on scripted models, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("W2SG_STORE", raising=False)
+    path = tmp_path / "scripted.yaml"
+    path.write_text(yaml.safe_dump(scripted_world.experiment(tmp_path / "data", statistics={"resamples": 200})))
+    return path
+
+
+def results(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "results.json").read_text()))
+
+
+def test_version() -> None:
+    assert w2sg("--version").stdout == f"w2sg {__version__}\n"
+
+
+def test_a_run_writes_results_report_and_table(file: Path) -> None:
+    ran = w2sg("run", str(file))
+    assert ran.exit_code == 0
+    for words in ("imitation-vote", "ceiling", "Verdict", "runs/scripted/report.html"):
+        assert words in ran.stdout
+    found = results(Path("runs/scripted"))
+    assert {(row["method"], row["seed"]) for row in found["rows"] if row["stratum"] == "all"} >= {
+        ("teacher", 0), ("teacher", 1), ("imitation", 0), ("imitation-vote", 1), ("ceiling", 0),
+    }  # fmt: skip
+    assert found["settings"]["tasks"][0]["labelled"].endswith("gold.jsonl")
+    page = Path("runs/scripted/report.html").read_text()
+    assert "imitation-vote" in page
+    assert "What is" in page  # an example question
+
+
+def test_the_same_run_again_writes_nothing(file: Path) -> None:
+    w2sg("run", str(file))
+    before = {path: path.stat().st_mtime_ns for path in Path("runs").rglob("*") if path.is_file()}
+    again = w2sg("run", str(file))
+    assert again.exit_code == 0
+    assert "Verdict" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in Path("runs").rglob("*") if path.is_file()} == before
+
+
+def test_a_changed_report_setting_writes_the_report_anew_without_a_step(file: Path) -> None:
+    w2sg("run", str(file))
+    steps = sorted(Path("runs/scripted/store").rglob("record.json"))
+    w2sg("run", str(file), "--set", "statistics.resamples=300")
+    assert results(Path("runs/scripted"))["resamples"] == 300
+    assert sorted(Path("runs/scripted/store").rglob("record.json")) == steps
+
+
+def test_seeds_settings_out_and_store_from_the_command_line(file: Path) -> None:
+    words = ("--seeds", "3", "4", "--set", "methods=[imitation]", "name=other", "--out", "here", "--store", "kept")
+    assert w2sg("run", str(file), *words).exit_code == 0
+    found = results(Path("here"))
+    assert found["name"] == "other"
+    assert {row["seed"] for row in found["rows"]} - {None} == {3, 4}
+    assert list(Path("kept").rglob("record.json"))
+    assert not Path("here/store").exists()
+
+
+def test_two_experiments_share_a_store(file: Path) -> None:
+    w2sg("run", str(file), "--out", "one", "--store", "kept")
+    count = len(list(Path("kept").rglob("record.json")))
+    again = w2sg("run", str(file), "--out", "two", "--store", "kept")
+    assert "to do" not in again.stderr
+    assert len(list(Path("kept").rglob("record.json"))) == count
+    assert results(Path("two"))["rows"] == results(Path("one"))["rows"]
+
+
+def test_a_plan_says_what_will_run_and_why_and_runs_nothing(file: Path) -> None:
+    first = w2sg("plan", str(file))
+    assert first.exit_code == 0
+    assert "tune the teacher" in first.stdout
+    assert not Path("runs/scripted/store").exists()
+    w2sg("run", str(file))
+    assert w2sg("plan", str(file)).stdout.startswith("0 of ")
+    changed = w2sg("plan", str(file), "--set", "student_fit.epochs=1").stdout
+    assert "student_fit" in changed or "epochs" in changed
+    assert "tune the teacher" not in changed
+    assert "tune the teacher" in w2sg("plan", str(file), "--all").stdout
+
+
+def test_a_report_is_shown_again_without_the_store(file: Path) -> None:
+    ran = w2sg("run", str(file), "--store", "kept")
+    Path("runs/scripted/report.html").unlink()
+    shown = w2sg("report", "runs/scripted")
+    assert shown.exit_code == 0
+    assert shown.stdout == ran.stdout
+    assert Path("runs/scripted/report.html").is_file()
+
+
+def test_a_store_is_listed(file: Path) -> None:
+    w2sg("run", str(file))
+    listed = w2sg("ls", "runs/scripted")
+    assert "tune the teacher" in listed.stdout
+    assert "finished steps" in listed.stdout
+    assert "tune the teacher" not in w2sg("ls", "runs/scripted", "--kind", "task").stdout
+    assert "store/task" in w2sg("ls", "runs/scripted", "--kind", "task", "--where").stdout.replace("\n", "")
+
+
+def test_task_check_ends_well_on_a_good_file_and_badly_on_a_bad_one(file: Path) -> None:
+    good = w2sg("task", "check", "data/gold.jsonl")
+    assert (good.exit_code, "40 rows" in good.stdout) == (0, True)
+    with Path("data/gold.jsonl").open("a") as rows:
+        rows.write('{"question": "What is 1 plus 1?"}\n{"answer": "2"}\nnot json\n')
+    bad = w2sg("task", "check", "data/gold.jsonl")
+    assert bad.exit_code == 2
+    assert "line 42" in bad.stdout
+    assert "line 43" in bad.stdout
+    assert "would be refused" in bad.stderr
+
+
+def test_the_lists_of_tasks_and_models() -> None:
+    assert "world-logic" in w2sg("task", "list").stdout
+    assert "zoo/nano" in w2sg("zoo", "list").stdout
+
+
+def test_a_scripted_model_predicts_and_is_evaluated(file: Path) -> None:
+    Path("questions.jsonl").write_text('{"id": "a", "question": "What is 2 plus 3?"}\n{"id": "b", "question": "?"}\n')
+    told = w2sg("predict", "scripted:scripted_world:strong", "questions.jsonl", "--out", "answers.jsonl")
+    assert told.exit_code == 0
+    answers = [json.loads(line) for line in Path("answers.jsonl").read_text().splitlines()]
+    assert [answer["id"] for answer in answers] == ["a", "b"]
+    assert answers[0]["answer"] in ("5", "6")
+    graded = w2sg("eval", "scripted:scripted_world:strong", "data/gold.jsonl")
+    assert graded.exit_code == 0
+    assert "on 40 questions" in graded.stdout.replace("\n", " ")
+    mute = w2sg("eval", "scripted:scripted_world:mute", "data/gold.jsonl")
+    assert "accuracy 0.0%" in mute.stdout
+    assert "40 answers could not be read" in mute.stdout.replace("\n", " ")
