@@ -29,6 +29,7 @@ from w2sg.errors import ModelError
 from w2sg.models import tokenizer as zoo_tokenizer
 from w2sg.models import zoo
 from w2sg.models.base import Progress, silent
+from w2sg.models.hf import quiet
 from w2sg.storage import hash_file, read_json, write_atomic, write_json
 from w2sg.tasks.world import corpus
 
@@ -199,12 +200,14 @@ def build(
     steps = Steps(tokenizer, seed, member.documents, member.rows)
     started = time.monotonic()
     trainer = _trainer(member, steps, work, seed, progress, checkpoint_every_steps, compiled)
-    trainer.train(resume_from_checkpoint=_last_checkpoint(work))
+    with quiet():
+        trainer.train(resume_from_checkpoint=_last_checkpoint(work))
     seconds = time.monotonic() - started
     losses = tuple((row["step"], round(row["loss"], 4)) for row in trainer.state.log_history if "loss" in row)
     unfinished = work / "finished"
     shutil.rmtree(unfinished, ignore_errors=True)
-    _write(trainer.model, tokenizer, unfinished)
+    with quiet():
+        _write(trainer.model, tokenizer, unfinished)
     record = {**settings, "corpus": corpus.VERSION, "steps": steps.steps, "tokens_about": steps.tokens_about()}
     record |= {"torch": torch.__version__, "seconds_last_attempt": round(seconds, 1), "losses": losses}
     write_atomic(unfinished / "training.json", json.dumps(record) + "\n")

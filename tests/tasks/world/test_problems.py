@@ -65,12 +65,10 @@ def solve_logic(question: str) -> tuple[str, int]:
     *texts, asked = re.findall(r"[^.?]+[.?]", question)
     for text in texts:
         text = text.strip(" .")
-        if found := re.fullmatch(r"(?:All|Every) (\w+) ones? (?:are|is) (\w+)", text):
+        if found := re.fullmatch(r"(?:All|Every|Each|Any) (\w+) ones? (?:are|is) (\w+)", text):
             rules[found[1]] = (found[2], True)
         elif found := re.fullmatch(r"No (\w+) ones? (?:are|is) (\w+)", text):
             rules[found[1]] = (found[2], False)
-        elif found := re.fullmatch(r"If it is (\w+), it is (not )?(\w+)", text):
-            rules[found[1]] = (found[3], not found[2])
         else:
             found = re.fullmatch(r"(\w+) is (\w+)", text)
             assert found, text

@@ -20,8 +20,9 @@ PROPERTIES = (
 )  # fmt: skip
 ANSWERS = ("true", "false", "unknown")
 
-_POSITIVE = ("All {a} ones are {b}.", "Every {a} one is {b}.", "If it is {a}, it is {b}.")
-_NEGATIVE = ("No {a} ones are {b}.", "No {a} one is {b}.", "If it is {a}, it is not {b}.")
+# Premise and conclusion stand equally far apart in all forms: small models learn to look rules up from that.
+_POSITIVE = ("All {a} ones are {b}.", "Every {a} one is {b}.", "Each {a} one is {b}.", "Any {a} one is {b}.")
+_NEGATIVE = ("No {a} ones are {b}.", "No {a} one is {b}.")
 _QUESTIONS = ("Is {who} {b}?", "True or false: {who} is {b}?", "Is it true that {who} is {b}?")
 
 
@@ -91,9 +92,7 @@ def drill(rng: random.Random) -> str:
 
 
 def _chain_text(who: str, met: list[str], style: int) -> str:
-    if style == 0:
-        return f"{who} is " + ", so ".join(met) + "."
-    return " ".join([f"{who} is {met[0]}.", *(f"So {who} is {word}." for word in met[1:])])
+    return f"{who} is " + (", so ", ", thus ")[style].join(met) + "."
 
 
 def explain(chain: Chain, style: int = 0) -> Solution:
