@@ -42,7 +42,7 @@ def card() -> None:
     from w2sg.errors import ModelError
     from w2sg.models.zoo import home
 
-    path = home() / "README.md"
+    path = home() / "CARD.md"
     if not path.is_file():
         raise ModelError(f"The card {str(path)!r} is missing. Install the package anew.")
     Console().print(Markdown(path.read_text(encoding="utf-8")))
