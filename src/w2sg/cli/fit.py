@@ -38,6 +38,7 @@ def fit(
     w2sg fit --labelled gold.jsonl --unlabelled pool.jsonl --out runs/student
              --teacher Qwen/Qwen2.5-0.5B --student Qwen/Qwen2.5-3B
     w2sg fit ... --lora --set student_fit.epochs=2 task.grader=numeric
+                              'method.elicit={kind: vote, samples: 8}'
     """
     from rich.console import Console
     from rich.text import Text
@@ -104,13 +105,15 @@ class Wish:
             "tasks": {"kind": "file", "name": plain(Path(self.files["labelled"]).stem), **self.files, "split": split},
             "teacher": self.teacher,
             "student": self.student,
-            "methods": [self.method],
+            "methods": {self.method: {}},
             "controls": ["teacher", "untuned", "self-distillation"],
             "seeds": [self.seed],
             "teacher_fit": {"learning_rate": learning_rate(ModelConfig(path=self.teacher))},
             "student_fit": {"learning_rate": 1e-4, "lora": {}} if self.lora else student_fit,
         }
+        # There is one task and one method here, so that no name need be spelled out.
         settings = [re.sub(r"^task\.", "tasks.", setting) for setting in self.settings]
+        settings = [re.sub(r"^method\.", f"methods.{self.method}.", setting) for setting in settings]
         return Experiment.parse(override(data, settings), "The command")
 
 
