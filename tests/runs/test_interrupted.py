@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,12 @@ from typing import Any
 import pytest
 
 import scripted_world
+from runs_tree import tree
 from w2sg.models.base import RuntimeConfig
 from w2sg.runs.experiment import Experiment
 from w2sg.runs.plan import make_plan
 from w2sg.runs.runner import run_steps
-from w2sg.runs.store import RECORD, Store
-from w2sg.storage import hash_file
+from w2sg.runs.store import Store
 
 KILLED = 9
 
@@ -23,25 +22,6 @@ KILLED = 9
 def run_whole(data: dict[str, Any], store: Path) -> int:
     plan = make_plan(Experiment.parse(data, "the test"))
     return run_steps(plan.steps, Store(store), RuntimeConfig(), workers=1)
-
-
-def tree(store: Path) -> dict[str, Any]:
-    """All that a run left, less what differs between any two runs: the hour, the seconds, the memory."""
-    found: dict[str, Any] = {}
-    for path in sorted(store.rglob("*")):
-        if not path.is_file() or path.parent.name == "locks":
-            continue
-        name = path.relative_to(store).as_posix()
-        if path.name == RECORD:
-            record = json.loads(path.read_text())
-            del record["provenance"], record["cost"]["seconds"], record["cost"]["peak_memory_mb"]
-            found[name] = record
-        elif path.name != "sealed-access.jsonl":  # holds the hour of each opening, and one line per attempt
-            found[name] = hash_file(path)
-    for record in found.values():
-        if isinstance(record, dict):
-            record["files"].pop("sealed-access.jsonl", None)
-    return found
 
 
 def die_at(moment: int, data: dict[str, Any], store: Path) -> int:
