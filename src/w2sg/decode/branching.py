@@ -20,7 +20,10 @@ from w2sg.decode.llama import LlamaForward
 from w2sg.models.base import RuntimeConfig
 from w2sg.models.hf import LanguageModel
 
-_CPU_SLOTS, _GPU_SLOTS, _COHORTS = 512, 1024, 4
+_SLOTS, _COHORTS = 1024, 4
+_CPU_CACHE_BYTES, _GPU_CACHE_SHARE = 1 << 31, 0.25
+_PREFILL_TOKENS = 1 << 14
+"""Prompt tokens run at once, padding included: what bounds the memory of a cohort's start."""
 
 
 def respond(
@@ -40,11 +43,11 @@ class _Sampler:
         self.branches, self.config = branches, config
         self.stops = np.zeros(model.model.get_input_embeddings().weight.shape[0], bool)
         self.stops[list(model.stop_ids)] = True
-        self.slots = runtime.slots or (_CPU_SLOTS if model.device.type == "cpu" else _GPU_SLOTS)
         self.cohorts: list[Cohort] = []
         # Prompts of like length side by side, to pad little; responses to one prompt stay together.
         self.waiting = sorted(range(len(branches)), key=lambda number: len(branches[number].prompt), reverse=True)
         self.limits = np.array([branch.limit for branch in branches], dtype=np.int64)
+        self.slots = runtime.slots or self._affordable_slots()
         self.counts = np.zeros(len(branches), dtype=np.int64)
         longest = int(self.limits.max(initial=0))
         self.tokens = np.zeros((len(branches), longest), dtype=np.int64)
@@ -54,7 +57,7 @@ class _Sampler:
 
     def run(self, tick: Tick) -> list[list[int]]:
         while self.waiting or self.cohorts:
-            size = min(len(self.waiting), max(1, self.slots // _COHORTS))
+            size = self._next_size()
             if size and size + sum(cohort.rows for cohort in self.cohorts) <= self.slots:
                 hidden, fresh = self._admit(size)
                 self._choose(hidden, [fresh], tick)
@@ -68,6 +71,25 @@ class _Sampler:
                 self._choose(hidden, self.cohorts, tick)
             self.cohorts = [cohort for cohort in self.cohorts if cohort.rows]
         return [row[:count].tolist() for row, count in zip(self.tokens, self.counts, strict=True)]
+
+    def _affordable_slots(self) -> int:
+        """Return how many responses to sample side by side: as many as help, within a share of the memory."""
+        device = self.model.device
+        cpu = device.type == "cpu"
+        budget = _CPU_CACHE_BYTES if cpu else _GPU_CACHE_SHARE * torch.cuda.get_device_properties(device).total_memory
+        longest = max((len(branch.prompt) + branch.limit for branch in self.branches), default=1)
+        return max(1, min(_SLOTS, int(budget // (longest * self.forward.bytes_per_token))))
+
+    def _next_size(self) -> int:
+        """Return how many waiting responses make up the next cohort."""
+        size = min(len(self.waiting), max(1, self.slots // _COHORTS))
+        prompts: set[int] = set()
+        for place, name in enumerate(self.waiting[:size]):
+            prompts.add(id(self.branches[name].prompt))
+            longest = len(self.branches[self.waiting[0]].prompt)  # the longest wait in front
+            if place and len(prompts) * longest > _PREFILL_TOKENS:
+                return place
+        return size
 
     def _admit(self, size: int) -> tuple[Tensor, Cohort]:
         """Run the prompts of the next responses; return each response's final hidden state, and their cohort."""

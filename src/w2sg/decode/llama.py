@@ -65,6 +65,11 @@ class LlamaForward:
         """The number format of weights and caches."""
         return self._embedding.dtype
 
+    @property
+    def bytes_per_token(self) -> int:
+        """What a token's keys and values take in a cache."""
+        return 2 * len(self.layers) * self.kv_heads * self.head_dim * self._embedding.element_size()
+
     def logits(self, hidden_BH: Tensor) -> Tensor:
         """Return next-token logits of final hidden states."""
         return self._head(F.rms_norm(hidden_BH, hidden_BH.shape[-1:], self._norm, self.eps))  # type: ignore[no-any-return]
