@@ -33,8 +33,8 @@ from w2sg.models.base import ModelConfig, Progress, RuntimeConfig, silent
 from w2sg.models.fit_config import FitConfig, LoraConfig
 from w2sg.models.fit_data import StepBatches, encode, schedule
 from w2sg.models.fit_launch import JOB, Job, launch, report, tell
+from w2sg.models.fit_trainer import ResponseTrainer, last_checkpoint
 from w2sg.models.hf import LanguageModel, dtype_of, load, quiet, save
-from w2sg.models.imports import quick
 from w2sg.records import Target
 from w2sg.seeding import derive
 from w2sg.storage import make_folder, read_json, write_json
@@ -115,10 +115,7 @@ def main(path: Path) -> None:
 
 def _train(job: Job, progress: Progress) -> FitResult:
     with _scoped(job.runtime):
-        with quick():
-            from w2sg.models.fit_trainer import ResponseTrainer, last_checkpoint
-
-            model, merge = _prepared(job)
+        model, merge = _prepared(job)
         data = encode(model, job.targets, job.config)
         steps = schedule([len(text) for text in data.texts], job.config, job.seed)
         arguments = _arguments(job, len(steps), model)

@@ -30,8 +30,7 @@ def load(config: ModelConfig, runtime: RuntimeConfig, tuned: Path | None = None)
         return scripted.load(config, tuned)
     with quick():
         from w2sg.models import hf
-
-        return hf.load(config, runtime, tuned)
+    return hf.load(config, runtime, tuned)
 
 
 def train(
