@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from w2sg.decode import branching
 from w2sg.decode.config import SamplingConfig
 from w2sg.decode.llama import LlamaForward
 from w2sg.decode.sampling import Request, sample, uniforms
@@ -125,6 +126,17 @@ def test_every_setting_equals_one_response_at_a_time(
     tiny_model: TinyModel, family: str, config: SamplingConfig
 ) -> None:
     check(load(tiny_model(family)), config, slots=0)
+
+
+def test_cohorts_bounded_by_memory_equal_one_response_at_a_time(
+    tiny_model: TinyModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A prompt longer than the bound still runs, alone; slots shrink to what the caches may take."""
+    model = load(tiny_model("llama"))
+    monkeypatch.setattr(branching, "_PREFILL_TOKENS", 50)
+    monkeypatch.setattr(branching, "_CPU_CACHE_BYTES", 3 * 200 * LlamaForward(model.model).bytes_per_token)
+    check(model, PLAIN, slots=0)
+    check(model, SamplingConfig(max_new_tokens=20), slots=0)
 
 
 def test_float32_equals_one_response_at_a_time(tiny_model: TinyModel) -> None:
