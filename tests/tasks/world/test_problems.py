@@ -65,10 +65,8 @@ def solve_logic(question: str) -> tuple[str, int]:
     *texts, asked = re.findall(r"[^.?]+[.?]", question)
     for text in texts:
         text = text.strip(" .")
-        if found := re.fullmatch(r"(?:All|Every|Each|Any) (\w+) ones? (?:are|is) (\w+)", text):
-            rules[found[1]] = (found[2], True)
-        elif found := re.fullmatch(r"No (\w+) ones? (?:are|is) (\w+)", text):
-            rules[found[1]] = (found[2], False)
+        if found := re.fullmatch(r"(?:If|When|Once) (\w+), then (not )?(\w+)", text):
+            rules[found[1]] = (found[3], not found[2])
         else:
             found = re.fullmatch(r"(\w+) is (\w+)", text)
             assert found, text

@@ -20,9 +20,8 @@ PROPERTIES = (
 )  # fmt: skip
 ANSWERS = ("true", "false", "unknown")
 
-# Premise and conclusion stand equally far apart in all forms: small models learn to look rules up from that.
-_POSITIVE = ("All {a} ones are {b}.", "Every {a} one is {b}.", "Each {a} one is {b}.", "Any {a} one is {b}.")
-_NEGATIVE = ("No {a} ones are {b}.", "No {a} one is {b}.")
+# Rules and reasoning share the words between premise and conclusion, which is how small models learn to look rules up.
+_OPENINGS = ("If", "When", "Once")
 _QUESTIONS = ("Is {who} {b}?", "True or false: {who} is {b}?", "Is it true that {who} is {b}?")
 
 
@@ -72,7 +71,7 @@ def draw(rng: random.Random, deductions: int) -> Problem:
 
 
 def _state(rule: Rule, rng: random.Random) -> str:
-    return rng.choice(_POSITIVE if rule.positive else _NEGATIVE).format(a=rule.a, b=rule.b)
+    return f"{rng.choice(_OPENINGS)} {rule.a}, then {'' if rule.positive else 'not '}{rule.b}."
 
 
 def drill(rng: random.Random) -> str:
@@ -92,7 +91,7 @@ def drill(rng: random.Random) -> str:
 
 
 def _chain_text(who: str, met: list[str], style: int) -> str:
-    return f"{who} is " + (", so ", ", thus ")[style].join(met) + "."
+    return ("", "We know that ")[style] + f"{who} is " + ", then ".join(met) + "."
 
 
 def explain(chain: Chain, style: int = 0) -> Solution:
