@@ -8,14 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from w2sg.records import Example, Item, ItemScore, LabelScore, Response, Role, Target, WeakLabel
 from w2sg.storage import read_lines, read_rows
-
-if TYPE_CHECKING:
-    from w2sg.steps.base import Step
-    from w2sg.tasks.base import Task
 
 ITEMS = "items.jsonl"  # steps.task
 RESPONSES = "responses.jsonl"  # steps.sample
@@ -25,15 +20,6 @@ MODEL = "model"  # steps.fit: a folder that from_pretrained loads
 SCORES = "scores.jsonl"  # steps.score
 LABEL_SCORES = "label_scores.jsonl"  # steps.label_score
 SEALED_ACCESS = "sealed-access.jsonl"  # whoever opens sealed gold leaves a line here
-
-
-def task_of(step: Step) -> Task:
-    """Return the task that a step's `task` parent laid out."""
-    from w2sg.steps.task import TaskSettings
-
-    settings = step.parents["task"].settings
-    assert isinstance(settings, TaskSettings)
-    return settings.task.build()
 
 
 def read_items(folder: Path, roles: Iterable[Role]) -> list[Item]:

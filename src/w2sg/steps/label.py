@@ -8,7 +8,8 @@ from w2sg.config import Config
 from w2sg.errors import DataError
 from w2sg.records import Example, Response, WeakLabel, by_id
 from w2sg.steps.base import Outcome, Step, Workspace
-from w2sg.steps.inputs import LABELS, read_examples, read_responses, task_of
+from w2sg.steps.inputs import LABELS, read_examples, read_responses
+from w2sg.steps.task import task_of
 from w2sg.storage import write_rows
 from w2sg.tasks.base import Task
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 from w2sg.config import Config
 from w2sg.records import LabelScore, Role, by_id
 from w2sg.steps.base import Outcome, Step, Workspace
-from w2sg.steps.inputs import LABEL_SCORES, SEALED_ACCESS, read_examples, read_labels, task_of
+from w2sg.steps.inputs import LABEL_SCORES, SEALED_ACCESS, read_examples, read_labels
+from w2sg.steps.task import task_of
 from w2sg.storage import write_rows
 
 

@@ -6,8 +6,9 @@ from w2sg.config import Config
 from w2sg.decode.config import SamplingConfig
 from w2sg.records import Response, Role, ask
 from w2sg.steps.base import Cost, Outcome, Step, Workspace
-from w2sg.steps.inputs import RESPONSES, read_examples, task_of
+from w2sg.steps.inputs import RESPONSES, read_examples
 from w2sg.steps.model import ModelRef, Node, load
+from w2sg.steps.task import task_of
 from w2sg.storage import concatenate, read_rows, remove_folder, write_rows
 
 

@@ -9,7 +9,8 @@ from w2sg.config import Config
 from w2sg.errors import DataError
 from w2sg.records import Gold, Item, ItemScore, join
 from w2sg.steps.base import Outcome, Step, Workspace
-from w2sg.steps.inputs import SCORES, SEALED_ACCESS, read_items, read_responses, task_of
+from w2sg.steps.inputs import SCORES, SEALED_ACCESS, read_items, read_responses
+from w2sg.steps.task import task_of
 from w2sg.storage import write_rows
 from w2sg.tasks.base import Task
 

@@ -9,7 +9,8 @@ from typing import Protocol
 from w2sg.errors import DataError
 from w2sg.records import Target
 from w2sg.steps.base import Outcome, Step, Workspace
-from w2sg.steps.inputs import TARGETS, task_of
+from w2sg.steps.inputs import TARGETS
+from w2sg.steps.task import task_of
 from w2sg.storage import write_rows
 from w2sg.tasks.base import Task
 

@@ -9,7 +9,7 @@ from w2sg.records import Item
 from w2sg.steps.base import Outcome, Step, Workspace
 from w2sg.steps.inputs import ITEMS
 from w2sg.storage import write_json, write_rows
-from w2sg.tasks.base import TaskConfig
+from w2sg.tasks.base import Task, TaskConfig
 
 
 class TaskSettings(Config):
@@ -21,6 +21,13 @@ class TaskSettings(Config):
     """SHA-256 of every local file that the task reads."""
     version: int
     """The version of the task's texts and grading."""
+
+
+def task_of(step: Step) -> Task:
+    """Return the task that a step's `task` parent laid out."""
+    settings = step.parents["task"].settings
+    assert isinstance(settings, TaskSettings)
+    return settings.task.build()
 
 
 def run(step: Step, work: Workspace) -> Outcome:
