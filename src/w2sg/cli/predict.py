@@ -30,7 +30,8 @@ def predict(
 
     from w2sg.cli.asking import ask_file, do, store_for
     from w2sg.cli.student import read_student
-    from w2sg.steps.inputs import read_responses, task_of
+    from w2sg.steps.inputs import read_responses
+    from w2sg.steps.task import task_of
     from w2sg.storage import write_atomic
 
     student, kept = read_student(model), store_for(model, store)

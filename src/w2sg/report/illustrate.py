@@ -15,7 +15,8 @@ from w2sg.report.examples import ItemExample, MethodAnswer, choose_items
 from w2sg.runs.plan import Arm, Plan
 from w2sg.runs.store import Store
 from w2sg.steps.base import Step
-from w2sg.steps.inputs import SEALED_ACCESS, read_items, read_responses, read_scores, task_of
+from w2sg.steps.inputs import SEALED_ACCESS, read_items, read_responses, read_scores
+from w2sg.steps.task import task_of
 from w2sg.tasks.sealed import open_sealed
 
 
