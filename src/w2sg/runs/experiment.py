@@ -20,9 +20,7 @@ class Statistics(Config):
     """How the verdict is reckoned."""
 
     resamples: int = Field(10_000, ge=100)
-    """Bootstrap resamples over seeds and items."""
-    confidence: float = Field(0.95, gt=0.5, lt=1)
-    """Coverage of the intervals."""
+    """Bootstrap resamples over seeds and items, behind every 95 % interval and test."""
 
 
 class Experiment(Config):
