@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
-from w2sg.config import Config, override, read_yaml, runtime
+from w2sg.config import Config, added, override, read_yaml, runtime
 from w2sg.models.base import ModelConfig, RuntimeConfig
 from w2sg.models.fit_config import FitConfig
 from w2sg.schedules.methods import CONTROLS, METHODS, MethodConfig, method
@@ -48,6 +48,8 @@ class Experiment(Config):
     """Gold teaches its reasoning before the answer, where the task has any."""
     max_new_tokens: int = Field(256, ge=1)
     """The longest response."""
+    chunk: int = added(2048, ge=1)
+    """Responses sampled between two saves: what a kill can cost. Fewer for large models on slow machines."""
     statistics: Statistics = Statistics()
     """How the verdict is reckoned."""
     workers: int = runtime(0, ge=0)

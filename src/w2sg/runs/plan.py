@@ -76,7 +76,9 @@ def make_plan(experiment: Experiment) -> Plan:
         ModelError, DataError: a model or a task's file is not there.
     """
     teacher, student = ModelRef.of(experiment.teacher), ModelRef.of(experiment.student)
-    greedy = SamplingConfig(samples=1, temperature=0.0, max_new_tokens=experiment.max_new_tokens)
+    greedy = SamplingConfig(
+        samples=1, temperature=0.0, max_new_tokens=experiment.max_new_tokens, chunk=experiment.chunk
+    )
     arms = []
     for config in experiment.tasks:
         laid_out = task_step(config)
@@ -90,6 +92,7 @@ def make_plan(experiment: Experiment) -> Plan:
                 student_fit=experiment.student_fit,
                 reasoning=experiment.reasoning,
                 max_new_tokens=experiment.max_new_tokens,
+                chunk=experiment.chunk,
                 seed=seed,
             )
             for name, method in experiment.arms().items():

@@ -19,7 +19,7 @@ class Direct(Schedule):
     kind: Literal["direct"] = "direct"
 
     def product(self, parts: Parts, cast: Cast) -> Product:
-        sampling = parts.elicit.sampling(cast.max_new_tokens)
+        sampling = parts.elicit.sampling(cast.max_new_tokens).model_copy(update={"chunk": cast.chunk})
         source = parts.supervisor
         who = cast.label(
             f"{getattr(source, 'kind', 'supervisor')} answers transfer ({getattr(parts.elicit, 'kind', '')})"

@@ -23,6 +23,7 @@ class Cast:
     student_fit: FitConfig
     reasoning: bool
     max_new_tokens: int
+    chunk: int
     seed: int
 
     def label(self, words: str) -> str:
