@@ -18,7 +18,6 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from w2sg.config import Config
-from w2sg.decode.config import SamplingConfig
 from w2sg.elicit import ELICITORS
 from w2sg.models.base import ModelConfig, RuntimeConfig
 from w2sg.models.fit_config import FitConfig, LoraConfig
@@ -30,8 +29,12 @@ from w2sg.schedules.methods import CONTROLS, METHODS, PLAIN
 from w2sg.supervisors import SUPERVISORS
 from w2sg.tasks import TASKS
 from w2sg.tasks.base import SplitConfig
+from w2sg.tasks.world.config import WorldSplit
 
 TARGET = Path(__file__).parents[1] / "docs" / "settings.md"
+
+SECTIONS = {"TaskConfig": "tasks", "MethodConfig": "named-methods-and-controls"}
+"""Where the reader finds types that stand for a whole chapter."""
 
 OPENING = """# Settings
 
@@ -64,7 +67,7 @@ def type_words(annotation: Any) -> str:
     if annotation in words:
         return words[annotation]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+        return f"[{annotation.__name__}](#{SECTIONS.get(annotation.__name__, annotation.__name__.lower())})"
     return str(annotation).rpartition(".")[2].strip("'>")
 
 
@@ -128,7 +131,7 @@ def methods() -> list[str]:
 def page() -> str:
     """The whole page."""
     lines = [OPENING, "## Experiment", "", *table(Experiment)]
-    for config in (ModelConfig, FitConfig, LoraConfig, SplitConfig, SamplingConfig, Statistics, RuntimeConfig):
+    for config in (ModelConfig, FitConfig, LoraConfig, SplitConfig, WorldSplit, Statistics, RuntimeConfig):
         lines += [f"## {config.__name__}", "", *table(config)]
     lines += methods()
     lines += parts("Tasks", TASKS, "A task is given by its kind, or as a mapping with `kind` and its settings.")

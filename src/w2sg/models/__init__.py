@@ -1,1 +1,4 @@
-"""models"""
+"""Models: their settings and identity (light), loading, training and the zoo (torch).
+
+Nothing is imported here, so that naming the package costs nothing; import the module that you need.
+"""

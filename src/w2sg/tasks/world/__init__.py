@@ -1,1 +1,1 @@
-"""tasks/world"""
+"""The embedded world: generated questions of known difficulty, and the corpus that the zoo was pretrained on."""
