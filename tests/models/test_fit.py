@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from w2sg.errors import ModelError
+from w2sg.errors import ModelError, StoreError
 from w2sg.models.base import ModelConfig, RuntimeConfig
 from w2sg.models.fit import FitResult, fit
 from w2sg.models.fit_config import FitConfig, LoraConfig
@@ -257,6 +257,24 @@ def test_a_finished_folder_is_not_trained_again(tiny_model: Callable[..., Path],
     assert calls == list(range(first.steps + 1))
     assert not (tmp_path / "checkpoints").exists()
     assert run(tmp_path, tiny_model("llama"), texts(), progress=lambda *_: pytest.fail("it trains")) == first
+
+
+@pytest.mark.parametrize("change", ["seed", "texts", "settings", "model"])
+def test_a_folder_of_another_training_is_refused(change: str, tiny_model: Callable[..., Path], tmp_path: Path) -> None:
+    run(tmp_path, tiny_model("llama"), texts(), TINY, seed=0)
+    with pytest.raises(StoreError, match="holds a model that was trained from other texts, settings or weights"):
+        run(
+            tmp_path,
+            tiny_model("qwen2" if change == "model" else "llama"),
+            texts(11 if change == "texts" else 10),
+            TINY.model_copy(update={"epochs": 1.0}) if change == "settings" else TINY,
+            seed=int(change == "seed"),
+        )
+
+
+def test_how_it_is_run_is_no_part_of_the_training(tiny_model: Callable[..., Path], tmp_path: Path) -> None:
+    first = run(tmp_path, tiny_model("llama"), texts())
+    assert run(tmp_path, tiny_model("llama"), texts(), runtime=CPU.model_copy(update={"micro_batch": 2})) == first
 
 
 def test_progress_shows_the_loss(tiny_model: Callable[..., Path], tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ from w2sg.models.fit_data import StepBatches, encode, schedule
 from w2sg.models.fit_launch import JOB, Job, launch, report, tell
 from w2sg.models.fit_trainer import ResponseTrainer, last_checkpoint
 from w2sg.models.hf import LanguageModel, dtype_of, load, quiet, save
+from w2sg.models.identity import resolve
 from w2sg.records import Target
 from w2sg.seeding import derive
 from w2sg.storage import make_folder, read_json, write_json
@@ -90,11 +91,12 @@ def fit(
     job = Job(model, targets, config, seed, make_folder(folder), runtime, tuned)
     if runtime.processes == 1:
         with _alone(folder):
-            return _finished(folder) or _train(job, progress)
-    if _finished(folder) is None:
+            return _finished(job) or _train(job, progress)
+    if _finished(job) is None:
+        _check_gpus(runtime)
         launch(job, progress)
     with _alone(folder):
-        found = _finished(folder)
+        found = _finished(job)
     assert found is not None, "the processes ended well, but left no model"
     return found
 
@@ -104,8 +106,8 @@ def main(path: Path) -> None:
     job, first = Job.read(path), os.environ["RANK"] == "0"
     if job.runtime.device != "cpu" and torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    # Processes whose parent was killed end at their next step; until then nobody else may train in their folder.
     try:
+        # When the parent is killed, these end at their next step; until then nobody else may train in their folder.
         with _alone(job.folder) if first else contextlib.nullcontext():
             _train(job, tell if first else silent)
     except UserError as error:  # the first to fail tells: torchrun then ends the others
@@ -158,7 +160,7 @@ def _write(job: Job, model: LanguageModel, result: FitResult, merge: bool) -> No
     if merge:
         model.model = model.model.merge_and_unload()
     model.model.to(dtype_of(job.runtime, model.device)).eval()
-    write_json(job.folder / RESULT, asdict(result))
+    write_json(job.folder / RESULT, {"job": _identity(job), **asdict(result)})
     save(model, job.folder / MODEL)
     shutil.rmtree(job.folder / CHECKPOINTS, ignore_errors=True)
 
@@ -252,23 +254,47 @@ def _arguments(job: Job, steps: int, model: LanguageModel) -> Any:
 
 
 def _micro_batch(job: Job, model: LanguageModel) -> tuple[int, int]:
-    """Return how many texts, and how many padded tokens, go through the model at once."""
+    """Return how many texts, and how many padded tokens, go through the model at once.
+
+    Unless the settings say how many texts, memory decides, by a rough count of the activations of a token: some 34
+    vectors per layer (2 when they are recomputed), and the logits with their gradients. It counts the memory there
+    is, not what is free at the moment: a resumed run must cut its batches in the same places.
+    """
     if job.runtime.micro_batch:
         return job.runtime.micro_batch, _UNBOUNDED
-    if model.device.type != "cuda":
-        return job.config.batch_size, 4096
-    config = model.model.config.get_text_config(decoder=True)
-    free, _ = torch.cuda.mem_get_info(model.device)
-    per_token = 2 * config.num_hidden_layers * config.hidden_size * 34 + 10 * config.vocab_size
-    return job.config.batch_size, max(1, int(0.4 * free / per_token))
+    vocabulary, width = model.model.get_input_embeddings().weight.shape
+    layers = getattr(model.model.config.get_text_config(decoder=True), "num_hidden_layers", 48)
+    vectors = 2 * layers + 34 if job.config.activation_checkpointing else 34 * layers
+    size = 2 if dtype_of(job.runtime, model.device) == torch.bfloat16 else 4
+    per_token = size * vectors * width + 16 * vocabulary
+    if model.device.type == "cuda":
+        memory = torch.cuda.get_device_properties(model.device).total_memory
+    else:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    weights = list(model.model.parameters())  # trained ones come with gradients and two moments
+    room = memory - sum((16 if weight.requires_grad else 4) * weight.numel() for weight in weights)
+    tokens = max(1, int(0.4 * room / per_token))
+    # Beyond a few thousand tokens a CPU gains nothing, and its caches lose.
+    return job.config.batch_size, tokens if model.device.type == "cuda" else min(4096, tokens)
 
 
 def _identity(job: Job) -> str:
-    """Name the job by what decides its result, so that a checkpoint of another one is not resumed."""
-    digest = hashlib.sha256(canonical([job.config.identity(), job.seed]).encode())
+    """Name the job by what decides its result, so that what another one left is neither resumed nor returned."""
+    tuned = None if job.tuned is None else resolve(ModelConfig(path=str(job.tuned.resolve())))
+    parts = [resolve(job.model), job.model.system, tuned, job.config.identity(), job.seed]
+    digest = hashlib.sha256(canonical(parts).encode())
     for target in job.targets:
         digest.update(canonical(target.to_dict()).encode())
     return digest.hexdigest()[:16]
+
+
+def _check_gpus(runtime: RuntimeConfig) -> None:
+    gpus = torch.cuda.device_count()
+    if runtime.device != "cpu" and 0 < gpus < runtime.processes:
+        raise ModelError(
+            f"Training in {runtime.processes} processes needs as many GPUs, and {gpus} are visible here. Set "
+            f"processes to {gpus}, or device to 'cpu'."
+        )
 
 
 @contextlib.contextmanager
@@ -285,13 +311,19 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _finished(folder: Path) -> FitResult | None:
-    """Return the result of an earlier call that came to its end in `folder`; what it no longer needs goes."""
+def _finished(job: Job) -> FitResult | None:
+    """Return the result of an earlier call that came to its end in the folder; what it no longer needs goes."""
+    folder = job.folder
     if not (folder / MODEL).is_dir() or not (folder / RESULT).is_file():
         return None
+    stored = read_json(folder / RESULT)
+    if stored.pop("job") != _identity(job):
+        raise StoreError(
+            f"The folder {str(folder)!r} holds a model that was trained from other texts, settings or weights. Choose "
+            "another folder, or delete this one."
+        )
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     shutil.rmtree(folder / JOB, ignore_errors=True)
-    stored = read_json(folder / RESULT)
     stored["losses"] = [(int(step), float(loss)) for step, loss in stored["losses"]]
     return FitResult(**stored)
 
