@@ -39,7 +39,7 @@ USER_LOSS_EVERY = 8
 _LOG_EVERY = 25
 WIDTH = 256
 """Tokens in a packed row; no document is longer."""
-_DOCUMENTS_PER_ROW = 4.1
+_DOCUMENTS_PER_ROW = 4.4
 """How many documents a step draws for each row: so many that rows are nearly full and few find no place."""
 
 Tokens = tuple[list[int], list[bool]]

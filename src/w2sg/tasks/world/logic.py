@@ -1,4 +1,4 @@
-"""Rule chaining: one fact, shuffled rules, and whether something is true, false or unknown.
+"""Rule chaining: one fact, rules, and whether something is true, false or unknown.
 
 The chain takes one to six deductions. Rules that conclude the asked property with either sign are always there,
 so that nothing short of following the chain from the fact tells the answer.
@@ -46,26 +46,21 @@ class Chain(NamedTuple):
 def draw(rng: random.Random, deductions: int) -> Problem:
     """Return a question that takes that many deductions (1 to 6)."""
     who = rng.choice(NAMES)
-    words = rng.sample(PROPERTIES, deductions + 7)
+    words = rng.sample(PROPERTIES, deductions + 5)
     answer = rng.choice(ANSWERS)
-    asked, spare = words[0], words[1:]
-    reached = [spare.pop() for _ in range(deductions + (answer == "unknown"))]
+    asked, x, y, z, *spare = words
+    reached = spare[: deductions + (answer == "unknown")]
     rules = [Rule(a, b, True) for a, b in pairwise(reached)]
     if answer == "unknown":
         sign = rng.random() < 0.5
-        u, x, y = spare[:3]
-        rules += [Rule(u, x, True), Rule(x, asked, sign), Rule(y, asked, not sign)]
+        beside = [Rule(x, asked, sign), Rule(y, asked, not sign)]
     else:
         rules.append(Rule(reached[-1], asked, answer == "true"))
-        u, x, y, z = spare[:4]
-        if rng.random() < 0.5:
-            rules += [Rule(u, x, True), Rule(x, asked, answer != "true"), Rule(y, z, rng.random() < 0.7)]
-        else:
-            rules += [Rule(x, asked, answer != "true"), Rule(u, y, True), Rule(y, z, rng.random() < 0.7)]
-    rng.shuffle(rules)
+        beside = [Rule(x, asked, answer != "true"), Rule(y, z, rng.random() < 0.7)]
+    for rule in beside:  # the chain keeps its order, for the smallest members cannot look rules up
+        rules.insert(rng.randrange(len(rules) + 1), rule)
     chain = Chain(who, tuple(reached), asked, answer, tuple(rules))
-    texts = [_state(rule, rng) for rule in rules]
-    texts.insert(0 if rng.random() < 0.6 else len(texts), f"{who} is {reached[0]}.")
+    texts = [f"{who} is {reached[0]}.", *(_state(rule, rng) for rule in rules)]
     question = " ".join([*texts, rng.choice(_QUESTIONS).format(who=who, b=asked)])
     return Problem("logic", question, explain(chain, style=rng.randrange(2)), deductions, question, chain)
 
@@ -75,14 +70,13 @@ def _state(rule: Rule, rng: random.Random) -> str:
 
 
 def drill(rng: random.Random) -> str:
-    """Return an exercise in chaining: shuffled rules, and what follows for several who start at different places."""
+    """Return an exercise in chaining: rules, and what follows for several who start at different places."""
     reached = rng.sample(PROPERTIES, rng.randint(3, 6))
     rules = [Rule(a, b, True) for a, b in pairwise(reached)]
     last_positive = rng.random() < 0.5
     rules[-1] = rules[-1]._replace(positive=last_positive)
     if not last_positive:
         reached[-1] = f"not {reached[-1]}"
-    rng.shuffle(rules)
     texts = [_state(rule, rng) for rule in rules]
     starts = rng.sample(range(len(reached) - 1), min(3, len(reached) - 1))
     for who, start in zip(rng.sample(NAMES, len(starts)), starts, strict=True):
