@@ -11,7 +11,7 @@ distribution with S - 1 degrees of freedom, shared by arms that share seeds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -81,7 +81,7 @@ class Family:
         """Each arm's mean outcome under random signs of the items, one set of signs for all, (resamples, arms)."""
         return self._project(_item_signs(len(self.ids), self.resamples, self.seed))
 
-    def _project(self, weights: Sequence[NDArray[np.integer[Any]]]) -> Floats:
+    def _project(self, weights: Iterable[NDArray[np.integer[Any]]]) -> Floats:
         # Counts times counts: as long as sums stay below 2**24, single precision is exact in any order of
         # addition, so that results do not depend on the BLAS or its threads.
         top = float(self._totals.max(initial=1.0)) * len(self.ids)
@@ -193,26 +193,22 @@ def _blocks(n: int, resamples: int) -> list[int]:
     return [min(size, resamples - start) for start in range(0, resamples, size)]
 
 
-def _item_counts(n: int, resamples: int, seed: int) -> list[NDArray[np.int64]]:
+def _item_counts(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
     """How often each of n items falls into each draw of n with replacement, (rows, n) block by block."""
     generator = stream(seed, "items")
-    blocks = []
     for rows in _blocks(n, resamples):
         picks = generator.integers(0, n, size=(rows, n), dtype=np.int64)
         picks += np.arange(rows)[:, None] * n
-        blocks.append(np.bincount(picks.ravel(), minlength=rows * n).reshape(rows, n))
-    return blocks
+        yield np.bincount(picks.ravel(), minlength=rows * n).reshape(rows, n)
 
 
-def _item_signs(n: int, resamples: int, seed: int) -> list[NDArray[np.int8]]:
+def _item_signs(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.int8]]:
     """Random signs, -1 or 1, for n items, (rows, n) block by block."""
     generator = stream(seed, "signs")
     words = -(-n // 64)
-    blocks = []
     for rows in _blocks(n, resamples):
         bits = generator.integers(0, 2**64, size=(rows, words), dtype=np.uint64).astype("<u8").view(np.uint8)
-        blocks.append(np.unpackbits(bits, axis=1)[:, :n].astype(np.int8) * 2 - 1)
-    return blocks
+        yield np.unpackbits(bits, axis=1)[:, :n].astype(np.int8) * 2 - 1
 
 
 def _seed_weights(seeds: tuple[int, ...], resamples: int, seed: int) -> Floats:
