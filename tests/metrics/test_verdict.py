@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -60,6 +62,14 @@ def test_all_correct_against_none():
     assert (found.difference, found.high) == (1.0, 1.0)
     assert 0.95 < found.low < 1
     assert found.p < 1e-50
+
+
+@pytest.mark.parametrize("resamples", [200, 1000])
+def test_rounding_shows_nothing(resamples):
+    """Five of 14 items won, none lost: the interval ends at 0, and not at what sums of floats make of it (3e-17)."""
+    won, none = {0: {str(n): n < 5 for n in range(14)}}, {0: {str(n): False for n in range(14)}}
+    assert compare(won, none, resamples=resamples).low == 0.0
+    assert compare(none, won, resamples=resamples).high == 0.0
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
@@ -162,6 +172,16 @@ def test_the_fast_verdict_equals_its_naive_twin(block, monkeypatch):
     family = Family({"x": other, "a": a, "b": b}, resamples=300, seed=0)
     found = compare_in(family, "a", "b")
     assert (found.difference, found.low, found.high, found.p) == pytest.approx(naive_compare(a, b, 300), abs=1e-9)
+
+
+def test_draws_are_not_kept():
+    """All draws of 6,000 items would take 96 MB as counts; they are projected on the arms block by block."""
+    family = Family({"a": constant(1, 6000), "b": constant(0, 6000)}, resamples=2000)
+    tracemalloc.start()
+    compare_in(family, "a", "b")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30e6
 
 
 def coverage(seeds, items, seed_spread, trials=200):

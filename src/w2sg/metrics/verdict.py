@@ -17,6 +17,7 @@ from w2sg.metrics.quality import wilson
 LEVEL = 0.95
 POWER = 0.80
 _TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+_DIGITS = 12  # what lies beyond is rounding, and must not decide on which side of 0 an interval ends
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,9 @@ def recovered_in(family: Family, method: str, *, weak: str, ceiling: str) -> Rec
         why = "is below" if gap.high < 0 else "is not shown to be above"
         return Recovered(None, None, None, f"the ceiling {why} the teacher: {said}")
     base, top, mine = (family.joint_replicates(name) for name in (weak, ceiling, method))
-    spread = top - base
+    spread, gained = (top - base).round(_DIGITS), (mine - base).round(_DIGITS)
     usable = spread != 0
-    ratios, signs = (mine - base)[usable] / spread[usable], np.sign(spread[usable])
+    ratios, signs = gained[usable] / spread[usable], np.sign(spread[usable])
     order = np.argsort(ratios, kind="stable")
     below = ((spread < 0).sum() + np.cumsum(signs[order])) / len(ratios)
     low = ratios[order][int(np.argmax(below >= _TAILS[0]))]
@@ -164,5 +165,5 @@ def points(share: float) -> str:
 
 
 def _interval(replicates: Floats, value: float, least: float, most: float) -> tuple[float, float]:
-    low, high = np.quantile(replicates, _TAILS)
+    low, high = np.quantile(replicates, _TAILS).round(_DIGITS) + 0.0  # no -0.0
     return max(least, min(float(low), value)), min(most, max(float(high), value))
