@@ -17,7 +17,6 @@ from w2sg.cli.main import app
 HEAVY = {
     "accelerate",
     "datasets",
-    "datasketch",
     "jinja2",
     "matplotlib",
     "pandas",

@@ -91,7 +91,7 @@ def test_planning_stays_light() -> None:
         "for name in TASKS.names():\n"
         "    data = {'kind': 'file', 'labelled': 'x'} if name == 'file' else name\n"
         "    build(task_config(data))\n"
-        "heavy = {'numpy', 'pyarrow', 'datasets', 'datasketch', 'scipy', 'torch', 'transformers', 'pandas'}\n"
+        "heavy = {'numpy', 'pyarrow', 'datasets', 'scipy', 'torch', 'transformers', 'pandas'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -169,7 +169,7 @@ def _alike(lines: list[int], rows: list[TaskRow]) -> tuple[tuple[tuple[int, int]
     exact, near = [], []
     first: dict[str, int] = {}
     line_of: dict[str, int] = {}
-    table = LookAlikes()
+    table = LookAlikes(row.example for row in rows)
     for line, row in zip(lines, rows, strict=True):
         earlier = first.setdefault(exact_key(row.example), line)
         if earlier != line:

@@ -97,7 +97,9 @@ class _Placement:
         self.dropped: dict[int, Dropped] = {}
         self.duplicates: list[Duplicate] = []
         self.notes: list[str] = []
-        self.look_alikes = None if config.near_duplicates == "exact" else LookAlikes()
+        self.look_alikes: LookAlikes | None = None
+        if config.near_duplicates != "exact":
+            self.look_alikes = LookAlikes(row.example for row in self.rows)
 
     def run(self) -> SplitReport:
         self._note_repeats()
