@@ -17,7 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from w2sg.errors import UserError
 
-_DISK = {errno.ENOSPC, errno.EROFS, errno.EDQUOT}
+_DISK = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG}
 
 
 class Commands(TyperGroup):
@@ -28,7 +28,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except UserError as error:
-            raise _end(str(error), 2) from None
+            raise _end(" ".join([str(error), *getattr(error, "__notes__", ())]), 2) from None
         except KeyboardInterrupt:
             command = shlex.join(["w2sg", *sys.argv[1:]])
             raise _end(
@@ -38,7 +38,7 @@ class Commands(TyperGroup):
             if not _is_disk_trouble(error):
                 raise
             raise _end(
-                f"The disk refused to be written: {error}. Free some space or choose another folder; what was "
+                f"The disk refused: {error}. Free some space, mend permissions or choose another folder; what was "
                 "finished before is kept, and the same command continues from there.",
                 2,
             ) from None

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from w2sg.cli.options import StoreFolder
+from w2sg.cli.options import AskingStore
 
 
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A folder of w2sg fit, or any model.")],
     gold: Annotated[Path, typer.Argument(metavar="FILE", help="Questions with answers: JSONL, JSON or parquet.")],
-    store: StoreFolder = None,
+    store: AskingStore = None,
 ) -> None:
     """Say how right a model is on questions with gold answers: accuracy, its 95 % interval, unreadable answers.
 

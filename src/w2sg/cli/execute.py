@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from w2sg.cli.progress import Bars
+from w2sg.errors import UserError
 from w2sg.report.collect import collect
 from w2sg.report.examples import save_examples
 from w2sg.report.gather import gather, identity
@@ -37,8 +38,17 @@ def execute(experiment: Experiment, out: Path, store_folder: Path) -> Plan:
     use_threads(experiment.runtime.threads)
     outlook = forecast(plan, store)
     todo = {part.step.fingerprint: part.seconds for part in outlook if part.seconds}
-    with Bars(todo) as bars:
-        run_steps(plan.steps, store, experiment.runtime, workers=experiment.workers, watcher=bars)
+    try:
+        with Bars(todo) as bars:
+            run_steps(plan.steps, store, experiment.runtime, workers=experiment.workers, watcher=bars)
+    except UserError as error:
+        finished = plan.finished(store)
+        if finished.arms:
+            write_report(finished, store, out, todo)
+            error.add_note(
+                f"The report in {str(out)!r} holds the {len(finished.arms)} of {len(plan.arms)} rows that stand."
+            )
+        raise
     if todo or not _stands(plan, out):
         write_report(plan, store, out, todo)
     return plan

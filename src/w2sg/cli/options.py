@@ -41,6 +41,17 @@ StoreFolder = Annotated[
     ),
 ]
 
+AskingStore = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        metavar="DIR",
+        envvar="W2SG_STORE",
+        help="Where answers are kept on the way (default: the store in MODEL's folder, else runs/store).",
+        show_default=False,
+    ),
+]
+
 
 def read(file: Path, seeds: list[str] | None, settings: list[str] | None) -> Experiment:
     """Read the experiment with the command line's seeds and settings in place."""

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from w2sg.cli.options import StoreFolder
+from w2sg.cli.options import AskingStore
 
 
 def predict(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A folder of w2sg fit, or any model.")],
     questions: Annotated[Path, typer.Argument(metavar="FILE", help="Questions: JSONL, JSON or parquet.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the answers go (JSONL).")],
-    store: StoreFolder = None,
+    store: AskingStore = None,
 ) -> None:
     """Answer a file of questions. Stopped and started again, it continues where it stopped.
 
