@@ -91,6 +91,22 @@ def test_a_yaml_file_is_a_mapping_or_a_config_error(tmp_path_factory: pytest.Tem
         assert isinstance(read_yaml(path), dict)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("tasks: &a [*a]", "contains itself"), ('name: "\\ud800"', "half a character"), ("- 1", "must hold a mapping")],
+)
+def test_odd_yaml_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=words):
+        read_yaml(path)
+
+
+def test_numbers_without_end_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"inner\.rate: input should be a finite number"):
+        Outer.parse({"name": "a", "inner": {"rate": float("inf")}}, "it")
+
+
 def test_suggestions() -> None:
     assert suggest("metods", ["methods", "seeds"]) == " (perhaps you meant 'methods')"
     assert suggest("zzz", ["methods", "seeds"]) == " (known: methods, seeds)"

@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -36,7 +36,9 @@ def added(default: Any, **keywords: Any) -> Any:
 class Config(BaseModel):
     """Base of all settings: immutable, unknown keys refused, runtime fields out of the fingerprint."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
+    )
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the result, as plain JSON values, runtime fields left out at every depth."""
@@ -61,6 +63,17 @@ class Config(BaseModel):
             return cls.model_validate(data)
         except ValidationError as error:
             raise ConfigError(f"{where} does not fit. {describe(error, cls)}") from None
+
+
+class Part(Config):
+    """Base of the settings of an exchangeable part (an elicitor, a recipe): its results have a meaning of their own,
+    and `version` is raised when that meaning changes."""
+
+    version: ClassVar[int] = 1
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides the result: the fields, and the version of their meaning."""
+        return {**super().identity(), "version": self.version}
 
 
 def _identity_of(value: Any) -> Any:
@@ -180,6 +193,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         first = " ".join(str(error).split())
         raise ConfigError(f"The file {str(path)!r} is not valid YAML: {first}") from None
+    _refuse_odd(data, f"The file {str(path)!r}")
     if not isinstance(data, dict):
         raise ConfigError(f"The file {str(path)!r} must hold a mapping of settings, and holds {type(data).__name__}.")
     return data
@@ -203,6 +217,7 @@ def override(data: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]
             value = yaml.safe_load(text)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise ConfigError(f"The value in {setting!r} is not valid YAML: {' '.join(str(error).split())}") from None
+        _refuse_odd(value, f"The value in {setting!r}")
         place = result
         for depth, part in enumerate(parts[:-1]):
             inner = place.setdefault(part, {})
@@ -214,6 +229,19 @@ def override(data: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]
             place = inner
         place[parts[-1]] = value
     return result
+
+
+def _refuse_odd(value: Any, where: str, above: tuple[int, ...] = ()) -> None:
+    """Refuse what YAML can say and settings cannot mean: a part that holds itself, text that is not Unicode."""
+    if isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value):
+            raise ConfigError(f"{where} holds half a character ({value!r:.60}). Write the text as plain UTF-8.")
+    elif isinstance(value, Mapping | list):
+        if id(value) in above:
+            raise ConfigError(f"{where} holds a part that contains itself (a YAML alias inside its own anchor).")
+        parts = [*value.keys(), *value.values()] if isinstance(value, Mapping) else value
+        for part in parts:
+            _refuse_odd(part, where, (*above, id(value)))
 
 
 def _copy(value: Any) -> Any:

@@ -5,6 +5,7 @@ What the files mean, and where they lie, belongs to `runs.store`.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -22,9 +23,16 @@ R = TypeVar("R", bound=Row)
 
 
 def _disk_error(path: Path, doing: str, error: OSError) -> StoreError:
+    advice = "Check that the path and its permissions are right"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        advice = "Free some space"
+    elif error.errno == errno.EROFS:
+        advice = "Choose a folder on a disk that can be written"
+    elif error.errno == errno.ENOENT:
+        advice = "It was expected there: the folder was changed by hand, or an earlier run was stopped before it"
     return StoreError(
-        f"Could not {doing} {str(path)!r}: {error.strerror or error}. Check that the disk is writable and has "
-        "free space; what was finished before is kept, and the same command continues from there."
+        f"Could not {doing} {str(path)!r}: {error.strerror or error}. {advice}; what was finished before is kept, and "
+        "the same command continues from there."
     )
 
 

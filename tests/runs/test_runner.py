@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 
 import scripted_world
+from runs_tree import tree
 from w2sg.errors import DataError, StoreError
 from w2sg.models.base import RuntimeConfig
 from w2sg.runs.experiment import Experiment
 from w2sg.runs.forecast import forecast
 from w2sg.runs.plan import Plan, make_plan
-from w2sg.runs.runner import needed, run_steps
+from w2sg.runs.runner import run_steps
 from w2sg.runs.store import RECORD, Store
 from w2sg.steps.inputs import LABELS, SCORES, SEALED_ACCESS, read_scores
-from w2sg.storage import read_lines
+from w2sg.storage import read_lines, remove_folder
 
 
 def plan_of(folder: Path, **changes: Any) -> Plan:
@@ -69,13 +70,15 @@ def test_a_changed_setting_is_named_as_the_reason(tmp_path: Path) -> None:
     assert all(part.seconds == 0 for part in outlook if "teacher" in part.step.label)
 
 
-def test_a_missing_step_is_not_done_again_when_nothing_needs_it(tmp_path: Path) -> None:
+def test_a_deleted_folder_is_computed_anew_and_nothing_else(tmp_path: Path) -> None:
     plan = plan_of(tmp_path)
-    done = {leaf.fingerprint for arm in plan.arms for leaf in arm.leaves()}
-    assert needed(plan.steps, done) == []
-    last = plan.arms[-1].scores
-    again = needed(plan.steps, done - {last.fingerprint})
-    assert {step.fingerprint for step in again} == {step.fingerprint for step in last.ancestors()}
+    run(plan, tmp_path)
+    store = Store(tmp_path / "store")
+    before = tree(store.root)
+    for kind in sorted({step.kind for step in plan.steps}):
+        remove_folder(store.folder(next(step for step in plan.steps if step.kind == kind)))
+        assert run(plan, tmp_path) == 1
+        assert tree(store.root) == before
 
 
 def test_sealed_gold_is_opened_by_grading_and_the_ceiling_alone(tmp_path: Path) -> None:
@@ -122,7 +125,7 @@ def test_a_record_changed_by_hand_is_refused(tmp_path: Path) -> None:
 
 def test_a_failure_stops_what_rests_on_it_and_nothing_else(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, teacher="scripted:scripted_world:mute", teacher_fit={"epochs": 1})
-    with pytest.raises(DataError, match="has no training texts") as caught:
+    with pytest.raises(DataError, match=r"has no training texts|needs two or more readable") as caught:
         run(plan, tmp_path)
     assert caught.value.__notes__ == ["6 steps failed; this is the first."]
     store = Store(tmp_path / "store")
@@ -159,3 +162,68 @@ def test_grades_say_what_was_answered(tmp_path: Path) -> None:
     run(plan, tmp_path)
     score = next(read_lines(Store(tmp_path / "store").folder(plan.arms[0].scores) / SCORES))
     assert set(score) == {"id", "stratum", "correct", "parsed", "answer", "difficulty"}
+
+
+def test_a_file_that_changes_while_the_run_is_on_is_refused(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path)
+    gold = tmp_path / "data" / "gold.jsonl"
+    true = gold.read_text()
+    gold.write_text(true.replace('"answer": "', '"answer": "9'))
+    with pytest.raises(DataError, match=r"gold\.jsonl of the task 'sums' changed after the run was planned"):
+        run(plan, tmp_path)
+    gold.write_text(true)
+    assert run(plan, tmp_path) == len(plan.steps)
+
+
+def test_precision_asked_for_by_name_and_foreign_code_are_in_the_fingerprint(tmp_path: Path) -> None:
+    plain = plan_of(tmp_path).arms[0].scores.fingerprint
+    assert plan_of(tmp_path, runtime={"dtype": "bfloat16"}).arms[0].scores.fingerprint != plain
+    trusting = {"path": "scripted:scripted_world:weak", "trust_remote_code": True}
+    assert plan_of(tmp_path, teacher=trusting).arms[0].scores.fingerprint != plain
+    assert plan_of(tmp_path, runtime={"threads": 2, "device": "cpu"}).arms[0].scores.fingerprint == plain
+
+
+def test_shuffled_labels_are_not_reported_as_the_labels_that_were_learnt(tmp_path: Path) -> None:
+    graded = {arm.method for arm in plan_of(tmp_path).arms if arm.label_scores is not None}
+    assert graded == {"imitation", "imitation-vote", "self-distillation"}
+
+
+def test_a_task_without_test_questions_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    data = scripted_world.experiment(tmp_path / "data")
+    data["tasks"][0]["split"] |= {"test_id": 0, "test_ood": 0}
+    with pytest.raises(DataError, match="has no test questions"):
+        make_plan(Experiment.parse(data, "the test"))
+
+
+@pytest.mark.parametrize("content", ["", "[]", "null", "{}", "{"])
+def test_another_runs_damaged_record_does_not_stop_this_one(tmp_path: Path, content: str) -> None:
+    stray = tmp_path / "store" / "fit" / "other-0123456789abcdef" / RECORD
+    stray.parent.mkdir(parents=True)
+    stray.write_text(content)
+    plan = plan_of(tmp_path)
+    forecast(plan, Store(tmp_path / "store"))
+    assert run(plan, tmp_path) == len(plan.steps)
+
+
+def test_a_store_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="is a file"):
+        Store(tmp_path / "file")
+
+
+def test_sampling_finished_before_its_record_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of(tmp_path, seeds=[0])
+
+    def full(*_: Any, **__: Any) -> None:
+        raise StoreError("no space left")
+
+    sampling = next(step for step in plan.steps if step.kind == "sample" and "model" not in step.parents)
+    both, store = (sampling.parents["task"], sampling), Store(tmp_path / "store")
+    run_steps(both[:1], store, RuntimeConfig(), workers=1)
+    monkeypatch.setattr(Store, "write_record", full)
+    with pytest.raises(StoreError, match="no space left"):
+        run_steps(both, store, RuntimeConfig(), workers=1)
+    monkeypatch.undo()
+    monkeypatch.setattr("w2sg.decode.sampling.sample", lambda *_, **__: pytest.fail("sampled again"))
+    assert run_steps(both, store, RuntimeConfig(), workers=1) == 1
+    assert store.record(sampling)["cost"]["tokens_sampled"] > 0

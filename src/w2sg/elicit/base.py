@@ -6,13 +6,13 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from w2sg.config import Config
+from w2sg.config import Part
 from w2sg.decode.config import SamplingConfig
 from w2sg.records import Example, Response, WeakLabel
 from w2sg.tasks.base import Task
 
 
-class Elicitor(Config):
+class Elicitor(Part):
     """Base of the elicitors."""
 
     @abstractmethod

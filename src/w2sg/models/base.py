@@ -46,7 +46,7 @@ class RuntimeConfig(Config):
     device: str = runtime("auto")
     """`auto` (a GPU when there is one), `cpu`, `cuda`, `cuda:1`, ..."""
     dtype: Literal["auto", "float32", "bfloat16"] = runtime("auto")
-    """`auto`: bfloat16 on a GPU, float32 on a CPU."""
+    """`auto`: bfloat16 on a GPU, float32 on a CPU. Asked for by name it decides results, and `steps.model` says so."""
     threads: int = runtime(1, ge=1)
     """CPU threads per worker."""
     micro_batch: int = runtime(0, ge=0)

@@ -5,15 +5,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
-from w2sg.config import Config
+from w2sg.config import Part
 from w2sg.records import Example, Target, WeakLabel, ask, by_id, join
 from w2sg.steps.inputs import read_examples, read_labels
 from w2sg.tasks.base import Task
 
 
-class Recipe(Config):
+class Recipe(Part):
     """Base of the recipes. `seed` is set from the run's seed by the schedule; most recipes draw nothing."""
+
+    teaches_labels: ClassVar[bool] = True
+    """Whether the student learns the weak labels as given, so that their quality is the quality of what it learns."""
 
     @abstractmethod
     def targets(self, task: Task, parents: Mapping[str, Path], folder: Path) -> list[Target]:

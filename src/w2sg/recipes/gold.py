@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from w2sg.config import Config
+from w2sg.config import Part
 from w2sg.errors import DataError
 from w2sg.records import OPEN_ROLES, Role, Target, ask, join
 from w2sg.steps.base import Step
@@ -14,7 +14,7 @@ from w2sg.tasks.base import Task
 from w2sg.tasks.sealed import open_gold, open_sealed
 
 
-class GoldTargets(Config):
+class GoldTargets(Part):
     """Learn gold answers, with gold reasoning where the task has it."""
 
     role: Role

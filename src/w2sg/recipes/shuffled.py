@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
+from w2sg.errors import DataError
 from w2sg.recipes.base import Recipe, imitate, labelled_examples
 from w2sg.records import Target
 from w2sg.seeding import stream
@@ -16,6 +17,7 @@ from w2sg.tasks.base import Task
 class Shuffled(Recipe):
     """Learn the parseable weak labels, dealt out anew in one cycle: no question keeps its own."""
 
+    teaches_labels: ClassVar[bool] = False
     kind: Literal["shuffled"] = "shuffled"
     seed: int = 0
     """Decides who gets whose label; set from the run's seed."""
@@ -25,6 +27,11 @@ class Shuffled(Recipe):
 
     def targets(self, task: Task, parents: Mapping[str, Path], folder: Path) -> list[Target]:
         pairs = [(example, label) for example, label in labelled_examples(parents) if label.answer is not None]
+        if len(pairs) < 2:
+            raise DataError(
+                f"The control that shuffles labels needs two or more readable labels, and there are {len(pairs)}: a "
+                "single one could only keep its place. Give the supervisor more or easier questions."
+            )
         order = stream(self.seed, "shuffled-labels").permutation(len(pairs)).tolist()
         source = dict(zip(order, order[1:] + order[:1], strict=True))  # one cycle: a derangement
         return [

@@ -9,7 +9,6 @@ from statistics import median
 from typing import Any
 
 from w2sg.runs.plan import Plan
-from w2sg.runs.runner import needed
 from w2sg.runs.store import State, Store
 from w2sg.steps.base import Step
 from w2sg.steps.fit import FitSettings
@@ -37,15 +36,12 @@ def forecast(plan: Plan, store: Store) -> list[Forecast]:
     """Return the outlook of every step, in order."""
     states = {step.fingerprint: store.state(step) for step in plan.steps}
     done = {fingerprint for fingerprint, state in states.items() if state == "done"}
-    to_do = {step.fingerprint for step in needed(plan.steps, done)}
     history = list(store.finished())
     outlook = []
     for step in plan.steps:
         state = states[step.fingerprint]
         if step.fingerprint in done:
             outlook.append(Forecast(step, state, "finished before", 0.0))
-        elif step.fingerprint not in to_do:
-            outlook.append(Forecast(step, state, "not needed: what rests on it is finished", 0.0))
         else:
             reason = _reason(step, state, done, history)
             outlook.append(Forecast(step, state, reason, _seconds(step, store, history)))

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from w2sg.decode.config import SamplingConfig
+from w2sg.errors import DataError
 from w2sg.runs.experiment import Experiment
+from w2sg.runs.store import Store
 from w2sg.schedules.base import Product
 from w2sg.steps.base import Step
 from w2sg.steps.label_score import label_score_step
@@ -52,6 +54,13 @@ class Plan:
     experiment: Experiment
     arms: tuple[Arm, ...]
 
+    def finished(self, store: Store) -> Plan:
+        """Return the plan of the arms whose grades the store holds."""
+        return Plan(
+            self.experiment,
+            tuple(arm for arm in self.arms if all(store.state(step) == "done" for step in arm.scores.ancestors())),
+        )
+
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """Every step once, parents before children. Two arms that need the same work share the step."""
@@ -75,12 +84,18 @@ def make_plan(experiment: Experiment) -> Plan:
     Raises:
         ModelError, DataError: a model or a task's file is not there.
     """
-    teacher, student = ModelRef.of(experiment.teacher), ModelRef.of(experiment.student)
+    precision = experiment.runtime.dtype
+    teacher, student = ModelRef.of(experiment.teacher, precision), ModelRef.of(experiment.student, precision)
     greedy = SamplingConfig(
         samples=1, temperature=0.0, max_new_tokens=experiment.max_new_tokens, chunk=experiment.chunk
     )
     arms = []
     for config in experiment.tasks:
+        if config.split.test_id == 0 and config.split.test_ood == 0:
+            raise DataError(
+                f"The task {config.name!r} has no test questions (split.test_id and split.test_ood are 0), so "
+                "there would be nothing to report. Give at least one of them a size."
+            )
         laid_out = task_step(config)
         for seed in experiment.seeds:
             cast = Cast(

@@ -69,13 +69,15 @@ class _Progress:
             if all(parent.fingerprint in self.done for parent in step.parents.values())
         ]
 
-    def fail(self, step: Step, error: UserError) -> None:
+    def fail(self, step: Step, error: UserError, watcher: Watcher) -> None:
         self.failures[step.fingerprint] = error
+        watcher.step_ends(step, str(error))
         lost = {step.fingerprint}
         for other in list(self.waiting.values()):  # in order: parents come first
             if any(parent.fingerprint in lost for parent in other.parents.values()):
                 lost.add(other.fingerprint)
                 del self.waiting[other.fingerprint]
+                watcher.step_ends(other, f"rests on {step.label!r}, which failed")
 
 
 def run_steps(
@@ -93,7 +95,7 @@ def run_steps(
     for step in steps:
         if step.fingerprint in done:
             store.verify(step, deep=False)
-    waiting = {step.fingerprint: step for step in needed(steps, done)}
+    waiting = {step.fingerprint: step for step in steps if step.fingerprint not in done}
     watcher.begin(len(waiting), len(done))
     if not waiting:
         return 0
@@ -110,20 +112,6 @@ def run_steps(
             first.add_note(f"{len(progress.failures)} steps failed; this is the first.")
         raise first
     return total
-
-
-def needed(steps: tuple[Step, ...], done: set[str]) -> list[Step]:
-    """Return the steps still to do, in order: the last ones not done, and what they rest on that is not done.
-
-    A missing step whose every consumer is done is not done again.
-    """
-    consumed = {parent.fingerprint for step in steps for parent in step.parents.values()}
-    wanted: set[str] = set()
-    for step in reversed(steps):
-        if step.fingerprint not in done and (step.fingerprint not in consumed or step.fingerprint in wanted):
-            wanted.add(step.fingerprint)
-            wanted.update(parent.fingerprint for parent in step.parents.values())
-    return [step for step in steps if step.fingerprint in wanted and step.fingerprint not in done]
 
 
 def choose_workers(runtime: RuntimeConfig) -> int:
@@ -150,8 +138,7 @@ def _run_here(progress: _Progress, store: Store, runtime: RuntimeConfig, watcher
         try:
             perform(step, store, runtime, partial(watcher.step_moves, step), command)
         except UserError as error:
-            progress.fail(step, error)
-            watcher.step_ends(step, str(error))
+            progress.fail(step, error, watcher)
         else:
             progress.done.add(step.fingerprint)
             watcher.step_ends(step)
@@ -174,7 +161,14 @@ def _run_in_pool(progress: _Progress, store: Store, runtime: RuntimeConfig, work
             finished, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
             _pass_on(messages, {step.fingerprint: step for step in running.values()}, watcher)
             for future in finished:
-                _settle(future, running.pop(future), progress, watcher)
+                _settle(future, running[future], progress, watcher)
+                del running[future]
+    except BrokenProcessPool:
+        doing = ", ".join(repr(step.label) for step in running.values()) or "no step"
+        raise StoreError(
+            f"A worker process died while {doing} ran; often the machine ran out of memory. Finished work is kept: run "
+            "the same command again, perhaps with --set workers=1."
+        ) from None
     except BaseException:
         for process in list((pool._processes or {}).values()):
             process.terminate()  # safe: a killed step continues from what it left
@@ -198,13 +192,7 @@ def _settle(future: Future[bool], step: Step, progress: _Progress, watcher: Watc
     try:
         future.result()
     except UserError as error:
-        progress.fail(step, error)
-        watcher.step_ends(step, str(error))
-    except BrokenProcessPool:
-        raise StoreError(
-            f"A worker process died during {step.label!r}; often the machine ran out of memory. Finished work is "
-            "kept: run the same command again, perhaps with --set workers=1."
-        ) from None
+        progress.fail(step, error, watcher)
     else:
         progress.done.add(step.fingerprint)
         watcher.step_ends(step)

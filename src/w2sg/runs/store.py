@@ -7,11 +7,12 @@ the step's business; who runs steps, and when, is `runs.runner`.
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -28,6 +29,7 @@ RECORD = "record.json"
 ELAPSED = ".elapsed.json"
 _UNHASHED = {RECORD, ELAPSED}
 _SMALL = 1 << 20
+_WHOLE = {"fingerprint", "identity", "label", "summary", "cost", "files", "provenance"}
 _PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "numpy", "scipy")
 
 State = Literal["done", "begun", "new"]
@@ -37,23 +39,39 @@ class Store:
     """The folder in which all steps of all runs lie."""
 
     def __init__(self, root: Path) -> None:
+        """Take `root` as the store; it need not exist yet.
+
+        Raises:
+            StoreError: there is something that is not a folder, or a folder that may not be read.
+        """
+        if root.exists() and not root.is_dir():
+            raise StoreError(f"The store {str(root)!r} is a file. Give a folder, or a path where one can be made.")
         self.root = root
 
     def folder(self, step: Step) -> Path:
         """Return the step's folder: `<kind>/<words>-<fingerprint>`, found by its fingerprint if it exists."""
         kind = self.root / step.kind
-        if kind.is_dir():
-            for path in kind.glob(f"*-{step.fingerprint}"):
-                return path
+        try:
+            names = os.listdir(kind)
+        except FileNotFoundError:
+            names = []
+        except OSError as error:
+            raise _unreadable(kind, error) from None
+        for name in names:
+            if name.endswith(f"-{step.fingerprint}"):
+                return kind / name
         slug = re.sub(r"[^a-z0-9]+", "-", step.label.lower()).strip("-")[:60] or step.kind
         return kind / f"{slug}-{step.fingerprint}"
 
     def state(self, step: Step) -> State:
         """Return whether the step is done, was begun and left off, or is new."""
         folder = self.folder(step)
-        if (folder / RECORD).is_file():
-            return "done"
-        return "begun" if folder.is_dir() and any(folder.iterdir()) else "new"
+        try:
+            if (folder / RECORD).is_file():
+                return "done"
+            return "begun" if folder.is_dir() and any(folder.iterdir()) else "new"
+        except OSError as error:
+            raise _unreadable(folder, error) from None
 
     def record(self, step: Step) -> dict[str, Any]:
         """Return the record of a finished step.
@@ -144,7 +162,14 @@ class Store:
     def finished(self) -> Iterator[dict[str, Any]]:
         """Yield the records of all finished steps."""
         for path in sorted(self.root.glob(f"*/*/{RECORD}")):
-            yield {**read_json(path), "folder": str(path.parent)}
+            with suppress(StoreError):  # history only: a damaged record matters to the run that needs its step
+                record = read_json(path)
+                if isinstance(record, dict) and record.keys() >= _WHOLE:
+                    yield {**record, "folder": str(path.parent)}
+
+
+def _unreadable(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"The folder {str(path)!r} of the store cannot be read: {error.strerror}. Mend its permissions.")
 
 
 def provenance() -> dict[str, Any]:

@@ -25,7 +25,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Product:
-    """What a method makes: the model to be judged, and the weak labels it learnt from, if any."""
+    """What a method makes: the model to be judged, and the weak labels that it learnt as given, if any."""
 
     node: Node
     labels: Step | None = None

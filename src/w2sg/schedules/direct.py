@@ -33,4 +33,5 @@ class Direct(Schedule):
             cast.label(f"training texts of {parts.name}"),
         )
         words = cast.label(f"tune the student by {parts.name}")
-        return Product(fit_step(Node(cast.student), targets, cast.student_fit, cast.seed, words), labels)
+        node = fit_step(Node(cast.student), targets, cast.student_fit, cast.seed, words)
+        return Product(node, labels if parts.recipe.teaches_labels else None)

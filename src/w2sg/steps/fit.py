@@ -49,6 +49,7 @@ def run(step: Step, work: Workspace) -> Outcome:
         "texts": result.texts,
         "truncated": result.truncated,
         "too_long": result.too_long,
+        "weightless": result.weightless,
         "losses": [[number, round(loss, 6)] for number, loss in result.losses],
     }
     return Outcome(summary, Cost(tokens_trained=result.tokens_trained))

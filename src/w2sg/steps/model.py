@@ -25,15 +25,20 @@ class ModelRef(Config):
     """Its identity: digests of its files, or Hub id and revision."""
 
     @classmethod
-    def of(cls, config: ModelConfig) -> ModelRef:
-        """Refer to the checkpoint of `config`.
+    def of(cls, config: ModelConfig, precision: str = "auto") -> ModelRef:
+        """Refer to the checkpoint of `config`, computed in `precision` when one is asked for by name.
 
         Raises:
             ModelError: there is no such model.
         """
         from w2sg.models.identity import resolve
 
-        return cls(config=config, content={**resolve(config), "system": config.system})
+        content = {**resolve(config), "system": config.system}
+        if config.trust_remote_code:
+            content["trust_remote_code"] = True
+        if precision != "auto":
+            content["dtype"] = precision
+        return cls(config=config, content=content)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from w2sg.config import Config
 from w2sg.decode.config import SamplingConfig
 from w2sg.records import Response, Role, ask
 from w2sg.steps.base import Cost, Outcome, Step, Workspace
-from w2sg.steps.inputs import RESPONSES, read_examples
+from w2sg.steps.inputs import RESPONSES, read_examples, read_responses
 from w2sg.steps.model import ModelRef, Node, load
 from w2sg.steps.task import task_of
 from w2sg.storage import concatenate, read_rows, remove_folder, write_rows
@@ -47,15 +47,9 @@ def run(step: Step, work: Workspace) -> Outcome:
         for example in read_examples(work.parents["task"], settings.roles)
     ]
     position = {request.id: number for number, request in enumerate(requests)}
-    chunks = work.folder / "chunks"
-    tokens = unfinished = 0
-    finished: set[str] = set()
-    for path in sorted(chunks.glob("*.jsonl")):
-        for row in read_rows(path, Response):
-            finished.add(row.id)
-            tokens += row.tokens
-            unfinished += not row.finished
-    if len(finished) < len(requests):
+    chunks, whole = work.folder / "chunks", work.folder / RESPONSES
+    finished = {row.id for path in chunks.glob("*.jsonl") for row in read_rows(path, Response)}
+    if not whole.exists() and len(finished) < len(requests):
         model = load(settings.model, work)
         for rows in sample(
             model,
@@ -67,9 +61,12 @@ def run(step: Step, work: Workspace) -> Outcome:
             progress=work.progress,
         ):
             write_rows(chunks / f"{position[rows[0].id]:08d}.jsonl", rows)
-            tokens += sum(row.tokens for row in rows)
-            unfinished += sum(not row.finished for row in rows)
-    concatenate(sorted(chunks.glob("*.jsonl")), work.folder / RESPONSES)
+    if not whole.exists():
+        concatenate(sorted(chunks.glob("*.jsonl")), whole)
     remove_folder(chunks)
-    responses = len(requests) * settings.sampling.samples
-    return Outcome({"questions": len(requests), "responses": responses, "cut": unfinished}, Cost(tokens_sampled=tokens))
+    responses = cut = tokens = 0
+    for _, rows in read_responses(work.folder):
+        responses += len(rows)
+        cut += sum(not row.finished for row in rows)
+        tokens += sum(row.tokens for row in rows)
+    return Outcome({"questions": len(requests), "responses": responses, "cut": cut}, Cost(tokens_sampled=tokens))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from w2sg.config import Config
+from w2sg.errors import DataError
 from w2sg.records import Item
 from w2sg.steps.base import Outcome, Step, Workspace
 from w2sg.steps.inputs import ITEMS
-from w2sg.storage import write_json, write_rows
+from w2sg.storage import write_rows
+from w2sg.tasks import file_digests
 from w2sg.tasks.base import Task, TaskConfig
 
 
@@ -38,15 +38,16 @@ def run(step: Step, work: Workspace) -> Outcome:
     assert isinstance(step.settings, TaskSettings)
     config = step.settings.task
     work.progress(0, 1, "reading the task")
-    report = split(config.build().load(), config.split)
+    rows = config.build().load()
+    if (now := file_digests(config)) != step.settings.files:
+        changed = [str(config.files()[name]) for name in now if now[name] != step.settings.files.get(name)]
+        raise DataError(
+            f"The data file {', '.join(changed)} of the task {config.name!r} changed after the run was planned. Start "
+            "the run again: it takes the file as it is now."
+        )
+    report = split(rows, config.split)
     items = [Item(row.example, row.role, row.stratum) for row in report.rows if row.role]
     write_gold(work.folder, report.rows)
     write_rows(work.folder / ITEMS, items)
-    counts: dict[str, int] = {}
-    for item in items:
-        key = "-".join(part for part in (item.role, item.stratum) if part)
-        counts[key] = counts.get(key, 0) + 1
-    summary: dict[str, Any] = {"counts": counts, "dropped": len(report.dropped), "notes": list(report.notes)}
-    write_json(work.folder / "checks.json", summary)
     work.progress(1, 1, "")
-    return Outcome(summary)
+    return Outcome({"counts": report.counts(), "dropped": len(report.dropped), "notes": list(report.notes)})
