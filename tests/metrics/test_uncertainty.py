@@ -2,7 +2,7 @@ import pytest
 from sklearn.metrics import brier_score_loss
 
 from w2sg.errors import DataError
-from w2sg.metrics.uncertainty import calibration, reliability, risk_coverage
+from w2sg.metrics.uncertainty import calibration, reliability
 
 
 def test_by_hand():
@@ -13,22 +13,11 @@ def test_by_hand():
     assert found.brier == pytest.approx(brier_score_loss([1, 0, 1, 0], [0.5, 0.5, 0.9, 0.9]))
     assert found.auroc == 0.5
     assert [bar.n for bar in found.bins] == [2, 2]
-    assert found.risk_area == pytest.approx(0.5)
 
 
 def test_perfect_confidence():
     found = calibration([1.0, 1.0, 0.0], [True, True, False])
     assert (found.error, found.brier, found.auroc) == (0.0, 0.0, 1.0)
-
-
-def test_risk_falls_with_coverage():
-    found = risk_coverage([0.9, 0.6, 0.3], [True, True, False])
-    assert [coverage for coverage, _ in found] == pytest.approx([1 / 3, 2 / 3, 1])
-    assert [risk for _, risk in found] == pytest.approx([0, 0, 1 / 3])
-
-
-def test_equal_confidences_enter_together():
-    assert risk_coverage([0.5, 0.5], [True, False]) == [(1.0, 0.5)]
 
 
 def test_edges_of_the_bars():

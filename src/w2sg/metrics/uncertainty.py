@@ -1,4 +1,4 @@
-"""Whether stated confidence means anything: calibration error, Brier score, AUROC, risk against coverage.
+"""Whether stated confidence means anything: calibration error, Brier score, AUROC.
 
 All take `confidence` in [0, 1] and whether the label was `correct`, of equal length, joined by the caller.
 """
@@ -30,8 +30,7 @@ class Calibration:
     """How far confidence can be trusted, over `n` labels.
 
     `error` is the expected calibration error; `brier` the mean squared error of the confidence; `auroc` the chance
-    that a wrong label is less confident than a right one (None when all are right or all wrong);
-    `risk_area` the mean error rate over all coverages, the most confident labels first.
+    that a wrong label is less confident than a right one (None when all are right or all wrong).
     """
 
     n: int
@@ -39,7 +38,6 @@ class Calibration:
     error: float
     brier: float
     auroc: float | None
-    risk_area: float
     bins: tuple[Bin, ...]
 
 
@@ -57,7 +55,6 @@ def calibration(confidence: Sequence[float], correct: Sequence[bool], bins: int 
         error=sum(bar.n * abs(bar.accuracy - bar.confidence) for bar in diagram) / len(stated),
         brier=float(np.mean((stated - right) ** 2)),
         auroc=_auroc(stated, right),
-        risk_area=float(np.mean([risk for _, risk in risk_coverage(confidence, correct)])),
         bins=diagram,
     )
 
@@ -78,21 +75,6 @@ def reliability(confidence: Sequence[float], correct: Sequence[bool], bins: int 
             bar = Bin(low, high, int(inside.sum()), float(stated[inside].mean()), float(right[inside].mean()))
             found.append(bar)
     return tuple(found)
-
-
-def risk_coverage(confidence: Sequence[float], correct: Sequence[bool]) -> list[tuple[float, float]]:
-    """Return (coverage, error rate) for labels kept from the most confident down; equal confidences enter together
-    (El-Yaniv and Wiener, 2010).
-
-    Raises:
-        DataError: as `calibration`.
-    """
-    stated, right = _checked(confidence, correct)
-    points = []
-    for threshold in np.unique(stated)[::-1]:
-        kept = stated >= threshold
-        points.append((float(kept.mean()), float(1 - right[kept].mean())))
-    return points
 
 
 def _auroc(stated: NDArray[np.float64], right: NDArray[np.float64]) -> float | None:
