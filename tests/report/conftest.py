@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from w2sg.records import ItemScore
-from w2sg.report.arms import ArmResult, HelperModel, LabelScore, RunMeta, StepRecord, TaskFacts
+from w2sg.records import ItemScore, LabelScore
+from w2sg.report.arms import ArmResult, HelperModel, RunMeta, StepRecord, TaskFacts
 from w2sg.report.collect import collect
 
 # Logits of a right answer at difficulty 3, by task and arm: maths helps, knowledge has no headroom, logic is damage.

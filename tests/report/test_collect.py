@@ -4,8 +4,8 @@ import pytest
 
 from w2sg.errors import DataError
 from w2sg.metrics.verdict import compare
-from w2sg.records import ItemScore
-from w2sg.report.arms import ArmResult, HelperModel, LabelScore, RunMeta
+from w2sg.records import ItemScore, LabelScore
+from w2sg.report.arms import ArmResult, HelperModel, RunMeta
 from w2sg.report.collect import collect
 from w2sg.report.results import CONTROLS
 

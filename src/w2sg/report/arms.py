@@ -6,17 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from w2sg.records import ItemScore
-
-
-@dataclass(frozen=True)
-class LabelScore:
-    """One weak label, graded after training: `confidence` in [0, 1], or None where the supervisor states none."""
-
-    id: str
-    answer: str | None
-    correct: bool
-    confidence: float | None = None
+from w2sg.records import ItemScore, LabelScore
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,9 @@ from w2sg.metrics.verdict import Recovered, accuracy_in, compare_in, holm, recov
 from w2sg.records import ItemScore
 from w2sg.report import results as schema
 from w2sg.report.alarms import alarms
-from w2sg.report.arms import ArmResult, HelperModel, LabelScore, RunMeta, StepRecord, TaskFacts
+from w2sg.report.arms import ArmResult, RunMeta, StepRecord
 from w2sg.report.results import CONTROLS, ComparisonRow, DifficultyRow, LabelRow, Results, ResultStratum, Row, Summary
 from w2sg.report.sentences import verdicts
-
-__all__ = ["ArmResult", "HelperModel", "LabelScore", "RunMeta", "StepRecord", "TaskFacts", "collect"]
 
 BASELINES = ("teacher", "untuned", "self-distillation", "imitation", "ceiling")
 """What every method is compared against, where present."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import w2sg
 from w2sg.config import fingerprint
-from w2sg.report.collect import ArmResult, LabelScore, RunMeta, StepRecord, TaskFacts
+from w2sg.report.arms import ArmResult, RunMeta, StepRecord, TaskFacts
 from w2sg.report.results import SCHEMA_VERSION
 from w2sg.runs.plan import Arm, Plan
 from w2sg.runs.store import RECORD, Store, command_line, provenance
@@ -55,7 +55,6 @@ def gather(plan: Plan, store: Store, computed: Iterable[str] = ()) -> tuple[list
 def _arm(arm: Arm, store: Store, records: dict[str, Any]) -> ArmResult:
     steps = [step.fingerprint for step in arm.scores.ancestors()]
     costs = [records[name]["cost"] for name in steps]
-    graded = read_label_scores(store.folder(arm.label_scores)) if arm.label_scores is not None else []
     return ArmResult(
         task=arm.task,
         method=arm.method,
@@ -65,7 +64,7 @@ def _arm(arm: Arm, store: Store, records: dict[str, Any]) -> ArmResult:
         tokens_trained=sum(cost["tokens_trained"] for cost in costs),
         seconds=round(sum(cost["seconds"] for cost in costs), 3),
         steps=tuple(steps),
-        labels=[LabelScore(row.id, row.answer, row.correct, row.confidence) for row in graded],
+        labels=read_label_scores(store.folder(arm.label_scores)) if arm.label_scores is not None else (),
     )
 
 
