@@ -37,6 +37,7 @@ LEVELS = {
         "ceiling": 1.0,
     },
 }
+CONTROLS = ("teacher", "untuned", "self-distillation", "random-labels", "ceiling")
 SAMPLED = {"untuned": 30_000, "imitation-vote": 1_500_000, "self-distillation": 1_200_000}
 
 
@@ -70,6 +71,7 @@ def synthetic_arms(seeds=(0, 1, 2), items=120, levels=LEVELS):
                         method=method,
                         seed=seed,
                         scores=scores,
+                        control=method in CONTROLS,
                         tokens_sampled=SAMPLED.get(method, 60_000) + (seed or 0) * 1000,
                         tokens_trained=0 if method == "untuned" else 180_000,
                         seconds=12.0 if method == "untuned" else 48.5 + (seed or 0),

@@ -7,9 +7,9 @@ from w2sg.metrics.verdict import compare
 from w2sg.records import ItemScore, LabelScore
 from w2sg.report.arms import ArmResult, HelperModel, RunMeta
 from w2sg.report.collect import collect
-from w2sg.report.results import CONTROLS
 
 META = RunMeta("name", "command", "0")
+CONTROLS = ("teacher", "untuned", "self-distillation", "random-labels", "ceiling")
 
 
 def arm(method, right, seed=None, task="t", **more):
@@ -25,7 +25,7 @@ def arm(method, right, seed=None, task="t", **more):
         )
         for n, mark in enumerate(right)
     ]
-    return ArmResult(task, method, seed, scores, **more)
+    return ArmResult(task, method, seed, scores, **{"control": method in CONTROLS, **more})
 
 
 def pick(rows, **wanted):
@@ -77,6 +77,26 @@ def test_an_arm_without_seed_is_paired_with_every_seed():
     assert [r.seed for r in found.rows if r.method == "untuned"] == [None] * 3
     untuned = found.find("t", "untuned", "all")
     assert (untuned.seeds, untuned.basis) == (1, "no seed decides it, interval over items only")
+
+
+def test_the_experiment_says_what_a_control_is():
+    """A control of one's own is not judged and meets the untuned student; a usual control among the methods is."""
+    arms = [arm("untuned", "1000"), arm("mine", "1100", control=True), arm("self-distillation", "1111", control=False)]
+    found = collect([*arms, arm("ceiling", "1111")], META, resamples=50)
+    assert found.controls("t") == {"untuned", "mine", "ceiling"}
+    assert found.methods("t") == ["untuned", "mine", "self-distillation", "ceiling"]
+    assert {one.method for one in found.verdict} == {"self-distillation"}
+    made = [(row.method, row.against) for row in found.comparisons if row.stratum == "all"]
+    assert made == [
+        ("self-distillation", "untuned"),
+        ("self-distillation", "ceiling"),
+        ("ceiling", "untuned"),
+        ("mine", "untuned"),
+    ]
+    assert {row.control for row in found.rows if row.method == "mine"} == {True}
+    claim, _, check, own = (row for row in found.comparisons if row.stratum == "all")
+    assert claim.p_holm == min(1.0, 2 * claim.p)
+    assert (check.p_holm, own.p_holm) == (min(1.0, 2 * check.p), min(1.0, 2 * own.p))
 
 
 def test_holm_within_task_and_stratum(results):

@@ -77,6 +77,7 @@ def test_hostile_names(meta):
     """Names reach plots, anchors and tables; dollar signs are no mathematics."""
     scores = [ItemScore(f"q{n}", "", n > 1, True, "a", float(n)) for n in range(4)]
     arms = [ArmResult(EVIL, name, 0, scores, steps=(EVIL,)) for name in (EVIL, "$x_1$", "untuned", "a b")]
+    arms.append(ArmResult(EVIL, "own control", 0, scores, control=True))
     text = render(collect(arms, RunMeta(EVIL, EVIL, "0", settings={EVIL: EVIL}), resamples=20))
     assert "<script" not in text
     assert "$x_1$" in text

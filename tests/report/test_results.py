@@ -26,6 +26,7 @@ def test_what_the_schema_promises_is_in_the_file(results, tmp_path):
 
 def test_nan_is_refused():
     row = {"task": "t", "method": "m", "stratum": "id", "seed": 0, "low": 0.0, "high": 1.0, "n": 1, "unparsed": 0}
+    row["control"] = False
     cost = {"tokens_sampled": 0, "tokens_trained": 0, "seconds": 0.0, "steps": ()}
     with pytest.raises(ValidationError, match="finite"):
         Row(accuracy=float("nan"), **row, **cost)

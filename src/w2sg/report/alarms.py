@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from w2sg.report.results import CONTROLS, ComparisonRow, Note, Results, Summary
+from w2sg.report.results import ComparisonRow, Note, Results, Summary
 from w2sg.report.sentences import difference
 
 CONSTANT_SHARE = 0.75
@@ -88,11 +88,11 @@ def _below_majority(results: Results, task: str, majority: Mapping[str, float]) 
 
 
 def _headroom(results: Results, task: str) -> Iterator[Note]:
-    stratum = results.headline(task)
+    stratum, controls = results.headline(task), results.controls(task)
     reasons = {
         row.pgr_reason
         for row in results.comparisons
-        if (row.task, row.stratum, row.against) == (task, stratum, "teacher") and row.method not in CONTROLS
+        if (row.task, row.stratum, row.against) == (task, stratum, "teacher") and row.method not in controls
     } - {""}
     for reason in sorted(reasons):
         yield _note(task, f"The gap recovered (PGR) is not given on the {stratum} items: {reason}.")
@@ -143,7 +143,7 @@ def _compute(results: Results, task: str) -> Iterator[Note]:
     dear = [
         f"{row.method} ({(row.tokens_sampled + row.tokens_trained) / spent:.1f} times)"
         for row in _arms(results, task, "all")
-        if spent and row.method not in CONTROLS and row.tokens_sampled + row.tokens_trained >= COST_RATIO * spent
+        if spent and not row.control and row.tokens_sampled + row.tokens_trained >= COST_RATIO * spent
     ]
     if dear:
         yield _note(

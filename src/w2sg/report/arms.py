@@ -13,14 +13,16 @@ from w2sg.records import ItemScore, LabelScore
 class ArmResult:
     """One method or control on one task with one seed (None where no seed decides anything), graded.
 
-    Costs and `steps` (fingerprints, the scoring step last) cover every step that the arm rests on. `labels` are the
-    weak labels it learnt from.
+    `control` says whether it stands under the experiment's controls; only the others are judged. Costs and `steps`
+    (fingerprints, the scoring step last) cover every step that the arm rests on. `labels` are the weak labels it
+    learnt from.
     """
 
     task: str
     method: str
     seed: int | None
     scores: Sequence[ItemScore]
+    control: bool = False
     tokens_sampled: int = 0
     tokens_trained: int = 0
     seconds: float = 0.0

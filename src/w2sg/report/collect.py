@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any
 
 from w2sg.errors import DataError
 from w2sg.metrics.bootstrap import Family
@@ -20,11 +19,14 @@ from w2sg.records import ItemScore
 from w2sg.report import results as schema
 from w2sg.report.alarms import alarms
 from w2sg.report.arms import ArmResult, RunMeta, StepRecord
-from w2sg.report.results import CONTROLS, ComparisonRow, DifficultyRow, LabelRow, Results, ResultStratum, Row, Summary
+from w2sg.report.results import ComparisonRow, DifficultyRow, LabelRow, Results, ResultStratum, Row, Summary
 from w2sg.report.sentences import verdicts
 
 BASELINES = ("teacher", "untuned", "self-distillation", "imitation", "ceiling")
 """What every method is compared against, where present."""
+
+CONTROLS = ("teacher", "untuned", "self-distillation", "random-labels")
+"""The controls that stand first in the table, in this order; the ceiling stands last."""
 
 CONTROL_PAIRS = (
     ("ceiling", "teacher"),
@@ -33,6 +35,7 @@ CONTROL_PAIRS = (
     ("self-distillation", "untuned"),
     ("random-labels", "untuned"),
 )
+"""What the known controls are compared against; any other control meets the untuned student."""
 
 CURVE_POINTS = 8
 """A difficulty with more distinct values than this is cut into ranges of about equal size."""
@@ -58,7 +61,7 @@ def collect(arms: Sequence[ArmResult], meta: RunMeta, *, resamples: int = 10_000
             family = _family(cells, resamples, seed)
             found.rows += _rows(by_method, task, stratum)
             found.summary += _summaries(by_method, cells, family, task, stratum)
-            found.comparisons += _comparisons(family, task, stratum)
+            found.comparisons += _comparisons(family, _controls(by_method), task, stratum)
         found.difficulty += _difficulty(by_method, seeds, task, resamples, seed)
         found.labels += [row for name, members in by_method.items() if (row := _labels(task, name, members))]
     results = Results(
@@ -112,10 +115,16 @@ def _grouped(arms: Sequence[ArmResult]) -> dict[str, ByMethod]:
     return {task: {name: by_method[name] for name in _ordered(by_method)} for task, by_method in tasks.items()}
 
 
-def _ordered(names: Mapping[str, Any]) -> list[str]:
-    methods = [name for name in names if name not in CONTROLS]
-    first = [name for name in CONTROLS if name in names and name != "ceiling"]
-    return [*first, *methods, *(["ceiling"] if "ceiling" in names else [])]
+def _controls(by_method: ByMethod) -> list[str]:
+    return [name for name, members in by_method.items() if members[0].control]
+
+
+def _ordered(by_method: ByMethod) -> list[str]:
+    controls = _controls(by_method)
+    known = [name for name in CONTROLS if name in controls]
+    own = [name for name in controls if name not in (*CONTROLS, "ceiling")]
+    methods = [name for name in by_method if name not in controls]
+    return [*known, *own, *methods, *(["ceiling"] if "ceiling" in controls else [])]
 
 
 def _strata(by_method: ByMethod) -> list[ResultStratum]:
@@ -152,6 +161,7 @@ def _rows(by_method: ByMethod, task: str, stratum: ResultStratum) -> Iterator[Ro
             yield Row(
                 task=task,
                 method=name,
+                control=arm.control,
                 stratum=stratum,
                 seed=arm.seed,
                 accuracy=counted.accuracy,
@@ -176,6 +186,7 @@ def _summaries(
         yield Summary(
             task=task,
             method=name,
+            control=members[0].control,
             stratum=stratum,
             accuracy=estimate.value,
             low=estimate.low,
@@ -204,14 +215,16 @@ def _mean(values: Iterator[float | None]) -> float | None:
     return fmean(known) if known else None
 
 
-def _comparisons(family: Family, task: str, stratum: ResultStratum) -> list[ComparisonRow]:
-    methods = [name for name in family.arms if name not in CONTROLS]
+def _comparisons(family: Family, controls: list[str], task: str, stratum: ResultStratum) -> list[ComparisonRow]:
+    methods = [name for name in family.arms if name not in controls]
     claims = [(method, other) for method in methods for other in BASELINES if other in family.arms and other != method]
-    controls = [pair for pair in CONTROL_PAIRS if all(name in family.arms for name in pair)]
+    known = {first for first, _ in CONTROL_PAIRS} | {"teacher"}
+    pairs = (*CONTROL_PAIRS, *((name, "untuned") for name in controls if name not in known))
+    checks = [(name, other) for name, other in pairs if name in controls and other in family.arms]
     made: list[ComparisonRow] = []
-    for pairs in (claims, controls):
-        compared = [compare_in(family, method, against) for method, against in pairs]
-        for (method, against), one, adjusted in zip(pairs, compared, holm([c.p for c in compared]), strict=True):
+    for group in (claims, checks):
+        compared = [compare_in(family, method, against) for method, against in group]
+        for (method, against), one, adjusted in zip(group, compared, holm([c.p for c in compared]), strict=True):
             gap = _gap(family, method, against)
             made.append(
                 ComparisonRow(

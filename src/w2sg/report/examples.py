@@ -13,7 +13,6 @@ from typing import Any
 
 from w2sg.records import ItemScore, Row, by_id
 from w2sg.report.arms import ArmResult
-from w2sg.report.results import CONTROLS
 from w2sg.seeding import derive
 from w2sg.storage import read_rows, write_rows
 
@@ -59,13 +58,14 @@ def choose_items(arms: Sequence[ArmResult], task: str, count: int = 6) -> dict[s
     flatter. Arms of the first seed decide.
     """
     first: dict[str, Mapping[str, ItemScore]] = {}
+    controls = {arm.method for arm in arms if arm.task == task and arm.control}
     for arm in arms:
         if arm.task == task and arm.method not in first:
             first[arm.method] = by_id(arm.scores, "scores")
     if not first:
         return {}
     teacher = first.get("teacher", {})
-    methods = {name: scores for name, scores in first.items() if name not in CONTROLS} or first
+    methods = {name: scores for name, scores in first.items() if name not in controls} or first
     ids = sorted(next(iter(first.values())), key=lambda id: derive(0, task, id))
     kinds = [_chosen(ids, teacher, scores, name) for name, scores in methods.items()]
     shown: dict[str, str] = {}

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from w2sg.report.results import CONTROLS, ComparisonRow, DifficultyRow, Results, ResultStratum
+from w2sg.report.results import ComparisonRow, DifficultyRow, Results, ResultStratum
 
 # Stand-ins that matplotlib draws with, and the CSS that takes their place.
 INK, MUTED, GRID, PAPER = "#010101", "#020202", "#030303", "#040404"
@@ -59,11 +59,12 @@ _CONTROL_LINES = {
     "random-labels": (":", "x"),
     "ceiling": ("--", "^"),
 }
+_OWN_CONTROL_LINE = ((0, (6, 2)), "v")
 
 
 def accuracy(results: Results, task: str) -> str:
     """Draw every arm's accuracy by stratum with its interval, and every seed as a small mark."""
-    methods = results.methods(task)
+    methods, controls = results.methods(task), results.controls(task)
     strata: list[ResultStratum] = [stratum for stratum in results.strata(task) if stratum != "all"] or ["all"]
 
     def draw(axes: Axes) -> None:
@@ -87,7 +88,7 @@ def accuracy(results: Results, task: str) -> str:
                 )
         axes.set_yticks(range(len(methods)), labels=[_short(method) for method in methods])
         for text, method in zip(axes.get_yticklabels(), methods, strict=True):
-            text.set_fontweight("normal" if method in CONTROLS else "bold")
+            text.set_fontweight("normal" if method in controls else "bold")
         axes.set_ylim(len(methods) - 0.4, -0.6)
         axes.set_xlim(-1, 101)
         axes.set_xlabel("accuracy (%)")
@@ -101,11 +102,11 @@ def accuracy(results: Results, task: str) -> str:
 
 def differences(results: Results, task: str) -> str:
     """Draw each method's differences from what it is compared against, with intervals, around 0."""
-    stratum = results.headline(task)
+    stratum, controls = results.headline(task), results.controls(task)
     rows = [
         row
         for row in results.comparisons
-        if (row.task, row.stratum) == (task, stratum) and row.method not in CONTROLS and row.against != "ceiling"
+        if (row.task, row.stratum) == (task, stratum) and row.method not in controls and row.against != "ceiling"
     ]
     if not rows:
         return ""
@@ -147,16 +148,26 @@ def difficulty(results: Results, task: str) -> str:
     rows = [row for row in results.difficulty if row.task == task]
     if not rows:
         return ""
+    controls = results.controls(task)
     methods = list(dict.fromkeys(row.method for row in rows))
-    learnt = [method for method in methods if method not in CONTROLS]
+    learnt = [method for method in methods if method not in controls]
 
     def draw(axes: Axes) -> None:
         for method in methods:
             curve = [row for row in rows if row.method == method]
             x, y = [(row.easiest + row.hardest) / 2 for row in curve], [100 * row.accuracy for row in curve]
-            if method in CONTROLS:
-                line, marker = _CONTROL_LINES[method]
-                axes.plot(x, y, line, marker=marker, color=MUTED, linewidth=1.2, markersize=3.5, label=_short(method))
+            if method in controls:
+                line, marker = _CONTROL_LINES.get(method, _OWN_CONTROL_LINE)
+                axes.plot(
+                    x,
+                    y,
+                    linestyle=line,
+                    marker=marker,
+                    color=MUTED,
+                    linewidth=1.2,
+                    markersize=3.5,
+                    label=_short(method),
+                )
             else:
                 colour = SERIES[learnt.index(method) % len(SERIES)]
                 axes.plot(x, y, "-o", color=colour, linewidth=2, markersize=4.5, label=_short(method), zorder=3)

@@ -23,8 +23,10 @@ from w2sg.tasks.sealed import read_accesses
 def identity(plan: Plan) -> str:
     """Return the fingerprint of everything that the results of `plan` rest on."""
     arms = [[arm.task, arm.method, arm.seed, *(leaf.fingerprint for leaf in arm.leaves())] for arm in plan.arms]
+    experiment = plan.experiment
+    controls = sorted(experiment.controls)
     return fingerprint(
-        [SCHEMA_VERSION, w2sg.__version__, plan.experiment.name, arms, plan.experiment.statistics.identity()]
+        [SCHEMA_VERSION, w2sg.__version__, experiment.name, arms, controls, experiment.statistics.identity()]
     )
 
 
@@ -36,7 +38,7 @@ def gather(plan: Plan, store: Store, computed: Iterable[str] = ()) -> tuple[list
     """
     records = {step.fingerprint: store.record(step) for step in plan.steps}
     # An arm that no seed decides stands in the plan once per seed, and is one arm all the same.
-    arms = {(arm.task, arm.method, arm.seed): arm for arm in (_arm(arm, store, records) for arm in plan.arms)}
+    arms = {(arm.task, arm.method, arm.seed): arm for arm in (_arm(arm, plan, store, records) for arm in plan.arms)}
     now = provenance()
     meta = RunMeta(
         name=plan.experiment.name,
@@ -52,7 +54,7 @@ def gather(plan: Plan, store: Store, computed: Iterable[str] = ()) -> tuple[list
     return list(arms.values()), meta
 
 
-def _arm(arm: Arm, store: Store, records: dict[str, Any]) -> ArmResult:
+def _arm(arm: Arm, plan: Plan, store: Store, records: dict[str, Any]) -> ArmResult:
     steps = [step.fingerprint for step in arm.scores.ancestors()]
     costs = [records[name]["cost"] for name in steps]
     return ArmResult(
@@ -60,6 +62,7 @@ def _arm(arm: Arm, store: Store, records: dict[str, Any]) -> ArmResult:
         method=arm.method,
         seed=arm.seed if any("seed" in step.settings.identity() for step in arm.production()) else None,
         scores=read_scores(store.folder(arm.scores)),
+        control=arm.method in plan.experiment.controls,
         tokens_sampled=sum(cost["tokens_sampled"] for cost in costs),
         tokens_trained=sum(cost["tokens_trained"] for cost in costs),
         seconds=round(sum(cost["seconds"] for cost in costs), 3),

@@ -14,7 +14,7 @@ from typing import Any
 
 from w2sg.metrics.verdict import points
 from w2sg.report.examples import ItemExample, load_examples
-from w2sg.report.results import CONTROLS, Results, ResultStratum, Summary
+from w2sg.report.results import Results, ResultStratum, Summary
 from w2sg.report.sentences import WHERE, overview
 from w2sg.report.terminal import duration, quantity
 from w2sg.storage import write_atomic
@@ -81,7 +81,6 @@ def render(results: Results, examples: Sequence[ItemExample] = ()) -> str:
         overview=list(overview(results)),
         tasks=[_task(results, task, examples) for task in results.tasks()],
         general=[note for note in results.notes if note.task is None],
-        controls=CONTROLS,
         where=WHERE,
         glossary=GLOSSARY,
         known={step.fingerprint for step in results.provenance},
@@ -109,6 +108,7 @@ def _task(results: Results, task: str, examples: Sequence[ItemExample]) -> dict[
         "headline": headline,
         "strata": results.strata(task),
         "methods": results.methods(task),
+        "controls": results.controls(task),
         "summary": summary,
         "verdicts": [one for one in results.verdict if one.task == task],
         "notes": [note for note in results.notes if note.task == task],
@@ -128,7 +128,7 @@ def _gains(results: Results, task: str, summary: Mapping[tuple[str, ResultStratu
     gains = {}
     for (method, where), row in summary.items():
         tokens = row.tokens_sampled + row.tokens_trained
-        if base is not None and where == stratum and tokens and method not in CONTROLS:
+        if base is not None and where == stratum and tokens and not row.control:
             gains[method] = 100 * (row.accuracy - base.accuracy) / (tokens / 1e6)
     return gains
 

@@ -17,9 +17,6 @@ from w2sg.storage import read_json, write_json
 
 SCHEMA_VERSION = 1
 
-CONTROLS = ("teacher", "untuned", "self-distillation", "random-labels", "ceiling")
-"""The rows without which no gain can be read; every other name is a method."""
-
 ResultStratum = Literal["all", "id", "ood"]
 Finding = Literal["helped", "elicited", "damage avoided", "above its teacher only", "no evidence", "harmed"]
 
@@ -37,6 +34,8 @@ class Row(Part):
     """The task's name."""
     method: str
     """The method's or control's name."""
+    control: bool
+    """Whether the experiment names it as a control; every other arm is a method, and judged."""
     stratum: ResultStratum
     """`id` (as hard as the questions the teacher learnt from), `ood` (harder or of another kind), `all`."""
     seed: int | None
@@ -68,6 +67,8 @@ class Summary(Part):
     """The task's name."""
     method: str
     """The method's or control's name."""
+    control: bool
+    """As in `rows`."""
     stratum: ResultStratum
     """As in `rows`."""
     accuracy: float
@@ -312,6 +313,10 @@ class Results(Part):
     def methods(self, task: str) -> list[str]:
         """Return the names of a task's arms in order: controls, methods, and the ceiling last."""
         return list(dict.fromkeys(row.method for row in self.summary if row.task == task))
+
+    def controls(self, task: str) -> frozenset[str]:
+        """Return the names of a task's controls."""
+        return frozenset(row.method for row in self.summary if row.task == task and row.control)
 
     def strata(self, task: str) -> list[ResultStratum]:
         """Return a task's strata in order, `all` last."""

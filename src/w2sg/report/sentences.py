@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from w2sg.metrics.verdict import points
-from w2sg.report.results import CONTROLS, ComparisonRow, Finding, Results, ResultStratum, Verdict
+from w2sg.report.results import ComparisonRow, Finding, Results, ResultStratum, Verdict
 
 WHERE = {
     "ood": "harder questions (ood)",
@@ -43,7 +43,7 @@ def verdicts(results: Results) -> Iterator[Verdict]:
                     for row in results.comparisons
                     if (row.task, row.stratum, row.method) == (task, stratum, method)
                 }
-                if method not in CONTROLS and rows:
+                if method not in results.controls(task) and rows:
                     yield judge(task, stratum, method, rows)
 
 

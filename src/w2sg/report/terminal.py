@@ -7,7 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from w2sg.report.results import CONTROLS, Note, Results, ResultStratum, Summary
+from w2sg.report.results import Note, Results, ResultStratum, Summary
 from w2sg.report.sentences import WHERE, overview
 
 _STYLE = {
@@ -52,7 +52,7 @@ def table(results: Results, task: str) -> Table:
         grid.add_column(f"{stratum} %", justify="right", no_wrap=True)
     for name in ("unread", "tokens", "time"):
         grid.add_column(name, justify="right", no_wrap=True)
-    methods = results.methods(task)
+    methods, controls = results.methods(task), results.controls(task)
     for place, method in enumerate(methods):
         overall = results.find(task, method, "all")
         if overall is None:
@@ -60,12 +60,12 @@ def table(results: Results, task: str) -> Table:
         cells = [results.find(task, method, stratum) for stratum in strata]
         following = methods[place + 1] if place + 1 < len(methods) else method
         grid.add_row(
-            Text(method, style="" if method in CONTROLS else "bold"),
+            Text(method, style="" if method in controls else "bold"),
             *(_accuracy(cell) for cell in cells),
             f"{overall.unparsed_share:.0%}",
             quantity(overall.tokens_sampled + overall.tokens_trained),
             duration(overall.seconds),
-            end_section=(method in CONTROLS) != (following in CONTROLS),
+            end_section=(method in controls) != (following in controls),
         )
     return grid
 
