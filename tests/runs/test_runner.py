@@ -227,3 +227,15 @@ def test_sampling_finished_before_its_record_is_not_done_again(tmp_path: Path, m
     monkeypatch.setattr("w2sg.decode.sampling.sample", lambda *_, **__: pytest.fail("sampled again"))
     assert run_steps(both, store, RuntimeConfig(), workers=1) == 1
     assert store.record(sampling)["cost"]["tokens_sampled"] > 0
+
+
+def test_a_pool_without_gold_has_no_ceiling_and_the_plan_says_so(tmp_path: Path) -> None:
+    data = scripted_world.experiment(tmp_path / "data")
+    data["tasks"][0] |= scripted_world.write_files(tmp_path / "data", 40, 10)
+    data["tasks"][0]["split"] |= {"transfer": "rest"}
+    plan = make_plan(Experiment.parse(data, "the test"))
+    assert "ceiling" not in {arm.method for arm in plan.arms}
+    assert [note.text for note in plan.notes] == [
+        "There is no ceiling: the transfer questions have no gold to train on."
+    ]
+    assert run(plan, tmp_path) == len(plan.steps)

@@ -13,6 +13,7 @@ from w2sg.errors import DataError
 from w2sg.runs.experiment import Experiment
 from w2sg.runs.store import Store
 from w2sg.schedules.base import Product
+from w2sg.schedules.controls import Ceiling
 from w2sg.steps.base import Step
 from w2sg.steps.label_score import label_score_step
 from w2sg.steps.model import ModelRef, Node
@@ -48,17 +49,27 @@ class Arm:
 
 
 @dataclass(frozen=True)
+class Note:
+    """Something that the reader of the results must know of the plan; `task` is empty where it concerns all."""
+
+    task: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """All arms of an experiment."""
 
     experiment: Experiment
     arms: tuple[Arm, ...]
+    notes: tuple[Note, ...] = ()
 
     def finished(self, store: Store) -> Plan:
         """Return the plan of the arms whose grades the store holds."""
         return Plan(
             self.experiment,
             tuple(arm for arm in self.arms if all(store.state(step) == "done" for step in arm.scores.ancestors())),
+            self.notes,
         )
 
     @cached_property
@@ -89,7 +100,7 @@ def make_plan(experiment: Experiment) -> Plan:
     greedy = SamplingConfig(
         samples=1, temperature=0.0, max_new_tokens=experiment.max_new_tokens, chunk=experiment.chunk
     )
-    arms = []
+    arms, notes = [], _unpinned(experiment)
     for config in experiment.tasks:
         if config.split.test_id == 0 and config.split.test_ood == 0:
             raise DataError(
@@ -97,6 +108,11 @@ def make_plan(experiment: Experiment) -> Plan:
                 "there would be nothing to report. Give at least one of them a size."
             )
         laid_out = task_step(config)
+        methods = experiment.arms()
+        if config.pool_without_gold:
+            for name in [name for name, method in methods.items() if isinstance(method.schedule, Ceiling)]:
+                del methods[name]
+                notes.append(Note(config.name, f"There is no {name}: the transfer questions have no gold to train on."))
         for seed in experiment.seeds:
             cast = Cast(
                 name=config.name,
@@ -110,9 +126,22 @@ def make_plan(experiment: Experiment) -> Plan:
                 chunk=experiment.chunk,
                 seed=seed,
             )
-            for name, method in experiment.arms().items():
+            for name, method in methods.items():
                 arms.append(_arm(name, cast, method.product(name, cast), greedy))
-    return Plan(experiment, tuple(arms))
+    return Plan(experiment, tuple(arms), tuple(notes))
+
+
+def _unpinned(experiment: Experiment) -> list[Note]:
+    """Say which models come from the Hub without a pinned revision: what stands there may change."""
+    return [
+        Note(
+            "",
+            f"The {who} {config.path!r} is taken from the Hub without a pinned revision, so a later run may meet "
+            "other weights under the same name. Give `revision` a commit to be exact.",
+        )
+        for who, config in (("teacher", experiment.teacher), ("student", experiment.student))
+        if "hub" in ModelRef.of(config).content and config.revision is None
+    ]
 
 
 def _arm(name: str, cast: Cast, product: Product, greedy: SamplingConfig) -> Arm:

@@ -114,6 +114,11 @@ class TaskConfig(Config, ABC):
     def build(self) -> Task:
         """Return the task; reads no file yet."""
 
+    @property
+    def pool_without_gold(self) -> bool:
+        """Whether the transfer questions come from a pool without answers, so that nothing can be a ceiling."""
+        return False
+
     def files(self) -> dict[str, Path]:
         """Return the local files the task reads, by the field that names them."""
         return {}

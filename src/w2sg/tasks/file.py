@@ -62,6 +62,11 @@ class FileConfig(TaskConfig):
             raise ValueError("give `labelled`, a file of questions with answers")
         return self
 
+    @property
+    def pool_without_gold(self) -> bool:
+        """Whether there is a file of questions to learn from."""
+        return self.unlabelled is not None
+
     def files(self) -> dict[str, Path]:
         """Return the files, by their settings."""
         named = (("labelled", self.labelled), ("unlabelled", self.unlabelled), ("test", self.test))
