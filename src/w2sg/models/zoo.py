@@ -41,8 +41,8 @@ MEMBERS: dict[str, Member] = {
     member.name: member
     for member in (
         Member("nano", 64, 3, 4, 2, 96, documents=100_000, rows=8, learning_rate=6e-3, bf16=False),
-        Member("micro", 128, 3, 4, 2, 192, documents=72_000, rows=12, learning_rate=4e-3, bf16=True),
-        Member("mini", 192, 4, 6, 2, 320, documents=84_000, rows=16, learning_rate=3e-3, bf16=True),
+        Member("micro", 128, 3, 4, 2, 192, documents=50_000, rows=12, learning_rate=4e-3, bf16=True),
+        Member("mini", 192, 4, 6, 2, 320, documents=60_000, rows=16, learning_rate=3e-3, bf16=True),
     )
 }
 
