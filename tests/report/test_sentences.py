@@ -4,7 +4,7 @@ from w2sg.report.results import ComparisonRow
 from w2sg.report.sentences import judge, overview
 
 
-def rows(**intervals):
+def rows(seeds=3, **intervals):
     """Comparison rows from {against: (low, high)} in points."""
     made = {}
     for against, (low, high) in intervals.items():
@@ -25,7 +25,7 @@ def rows(**intervals):
             pgr_high=None,
             pgr_reason="no gap",
             n_items=100,
-            n_seeds=3,
+            n_seeds=seeds,
             basis="",
         )
     return made
@@ -54,9 +54,58 @@ def test_a_gain_that_self_distillation_explains():
 def test_a_gain_over_imitation_alone_is_damage_avoided():
     finding, sentence = said(untuned=(-3, 3), self_distillation=(-3, 3), imitation=(5, 9), teacher=(5, 9))
     assert finding == "damage avoided"
-    assert "x beats plain imitation by +7.0 points (+5.0 to +9.0)" in sentence
-    assert "damage avoided, not something learnt" in sentence
-    assert said(untuned=(-9, -3), imitation=(5, 9))[0] == "damage avoided"
+    assert sentence == (
+        "x beats plain imitation, but is not shown to beat the untuned student: +7.0 points against plain imitation "
+        "(+5.0 to +9.0), 0.0 against the untuned student (−3.0 to +3.0). What is shown is damage avoided, not "
+        "something learnt. Also: 0.0 points against self-distillation (−3.0 to +3.0), +7.0 against its teacher "
+        "(+5.0 to +9.0)."
+    )
+    finding, sentence = said(untuned=(-9, -3), imitation=(5, 9))
+    assert finding == "damage avoided"
+    assert "but is below the untuned student" in sentence
+
+
+def test_self_distillation_that_is_beaten_is_not_called_unbeaten():
+    finding, sentence = said(untuned=(-5, 7), self_distillation=(5, 15), imitation=(5, 15))
+    assert finding == "damage avoided"
+    assert "without weak labels" not in sentence
+    assert "Also: +10.0 points against self-distillation (+5.0 to +15.0)." in sentence
+
+
+def test_without_the_untuned_student_nothing_is_concluded_from_it():
+    finding, sentence = said(imitation=(5, 15), teacher=(5, 15))
+    assert finding == "above its teacher only"
+    assert sentence == (
+        "x is above its teacher: +10.0 points against its teacher (+5.0 to +15.0). Also: +10.0 points against plain "
+        "imitation (+5.0 to +15.0). The run holds no untuned student, without which no gain can be read."
+    )
+    finding, sentence = said(imitation=(5, 15), self_distillation=(5, 15))
+    assert finding == "no evidence"
+    assert sentence.startswith(
+        "No evidence that x helps: +10.0 points against self-distillation (+5.0 to +15.0), +10.0 against plain"
+    )
+
+
+def test_without_self_distillation_a_gain_is_elicited_at_most():
+    finding, sentence = said(untuned=(5, 15))
+    assert finding == "elicited"
+    assert "the teacher's labels are not shown to be the reason" in sentence
+    assert "holds no self-distillation" in sentence
+
+
+@pytest.mark.parametrize(
+    ("intervals", "start"),
+    [
+        ({"untuned": (2, 10), "self_distillation": (1, 5)}, "x helped (one seed: items only): +6.0"),
+        ({"untuned": (2, 10)}, "x beats the untuned student (one seed: items only), but"),
+        ({"untuned": (-3, 3), "imitation": (5, 9)}, "x beats plain imitation (one seed: items only), but"),
+        ({"untuned": (-3, 3), "teacher": (5, 9)}, "x is above its teacher (one seed: items only), but"),
+        ({"untuned": (-3, 3)}, "No evidence that x helps (one seed: items only): 0.0"),
+        ({"untuned": (-9, -3)}, "x made the student worse (one seed: items only): −6.0"),
+    ],
+)
+def test_one_seed_is_said_in_the_claim_itself(intervals, start):
+    assert judge("t", "ood", "x", rows(seeds=1, **intervals)).sentence.startswith(start)
 
 
 def test_above_the_teacher_is_not_enough():
@@ -88,12 +137,22 @@ def test_holm_is_mentioned_when_it_takes_a_gain_back():
     assert not judge("t", "ood", "x", rows(untuned=(2, 10))).uncorrected
 
 
+def test_the_overview_says_one_seed_where_something_is_found(results):
+    rows = tuple(row.model_copy(update={"n_seeds": 1}) for row in results.comparisons)
+    assert list(overview(results.model_copy(update={"comparisons": rows}))) == [
+        "imitation: helped on world-maths (before correction, one seed); made the student worse on world-knowledge "
+        "(one seed) and world-logic (one seed).",
+        "imitation-vote: better than untuned, not shown to beat self-distillation, on world-maths (before correction, "
+        "one seed); no evidence that it helps on world-knowledge and world-logic.",
+    ]
+
+
 def test_overview(results):
     assert list(overview(results)) == [
         "imitation: helped on world-maths (before correction); made the student worse on world-knowledge and "
         "world-logic.",
-        "imitation-vote: better than untuned, not than self-distillation, on world-maths (before correction); no "
-        "evidence that it helps on world-knowledge and world-logic.",
+        "imitation-vote: better than untuned, not shown to beat self-distillation, on world-maths (before correction); "
+        "no evidence that it helps on world-knowledge and world-logic.",
     ]
 
 

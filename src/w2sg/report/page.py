@@ -33,7 +33,7 @@ GLOSSARY = {
     "ceiling": "The student trained on right answers to the same questions: what perfect labels would give.",
     "helped, elicited, damage avoided": "Helped: the student beats both the untuned student and self-distillation. "
     "Elicited: it beats the untuned student, but is not shown to beat self-distillation, so that the teacher may have "
-    "had no part in it. Damage avoided: it beats imitation only, which had made the student no better.",
+    "had no part in it. Damage avoided: it beats imitation, but not the untuned student.",
     "id, ood": "The two parts of the test. id: questions as hard as those that the teacher learnt from. ood: harder "
     "ones, or of another kind, where the teacher is weak.",
     "accuracy": "Share of test questions answered correctly. An answer that cannot be read counts as wrong.",

@@ -214,7 +214,10 @@ class Verdict(Part):
     """The method judged."""
     finding: Finding
     """`helped`: better than the untuned student and self-distillation. `elicited`: better than the untuned student,
-    not shown to be better than self-distillation. `damage avoided`: better than imitation only."""
+    not shown to be better than self-distillation, or not compared with it. `damage avoided`: better than imitation,
+    not than the untuned student. `above its teacher only`: better than the teacher, not shown to be better than the
+    untuned student, or not compared with it. `harmed`: worse than the untuned student. Better and worse: the 95 %
+    interval of the difference excludes 0."""
     uncorrected: bool
     """Whether Holm's correction takes the gain over the untuned student back."""
     sentence: str

@@ -1,6 +1,7 @@
 """The verdict in words: what each method's comparisons show, and what they do not.
 
-A difference counts as shown when its 95 % interval excludes 0. No sentence claims more than the table holds.
+A difference counts as shown when its 95 % interval excludes 0. No sentence claims more than the table holds: what was
+not compared is neither named nor concluded from.
 """
 
 from __future__ import annotations
@@ -24,12 +25,21 @@ _SHOWN = {
 }
 _BRIEF: dict[Finding, str] = {
     "helped": "helped on",
-    "elicited": "better than untuned, not than self-distillation, on",
-    "damage avoided": "only better than imitation on",
-    "above its teacher only": "only better than its teacher on",
+    "elicited": "better than untuned, not shown to beat self-distillation, on",
+    "damage avoided": "better than imitation, not than the untuned student, on",
+    "above its teacher only": "better than its teacher, not shown to beat the untuned student, on",
     "no evidence": "no evidence that it helps on",
     "harmed": "made the student worse on",
 }
+_NAMED: dict[Finding, tuple[str, ...]] = {
+    "helped": ("untuned", "self-distillation"),
+    "elicited": ("untuned", "self-distillation"),
+    "damage avoided": ("imitation", "untuned"),
+    "above its teacher only": ("teacher", "untuned"),
+    "no evidence": ("untuned", "teacher", "self-distillation", "imitation"),
+    "harmed": ("untuned",),
+}
+"""The comparisons in each finding's main sentence, where the run holds them."""
 _SIGNIFICANT = 0.05
 
 
@@ -50,16 +60,24 @@ def verdicts(results: Results) -> Iterator[Verdict]:
 def overview(results: Results) -> Iterator[str]:
     """Yield one sentence per method over all tasks, from the verdicts on their headline strata.
 
-    `before correction` marks a gain that Holm's correction for several comparisons takes back.
+    `before correction` marks a gain that Holm's correction for several comparisons takes back, `one seed` a finding
+    that covers the choice of items only.
     """
     by_method: dict[str, dict[Finding, list[str]]] = {}
     for one in results.verdict:
         if one.stratum == results.headline(one.task):
-            place = f"{one.task} (before correction)" if one.uncorrected else one.task
+            limits = ["before correction"] if one.uncorrected else []
+            limits += ["one seed"] if one.finding != "no evidence" and _one_seed(results, one) else []
+            place = f"{one.task} ({', '.join(limits)})" if limits else one.task
             by_method.setdefault(one.method, {}).setdefault(one.finding, []).append(place)
     for method, found in by_method.items():
         parts = [f"{_BRIEF[finding]} {_list(found[finding])}" for finding in _BRIEF if finding in found]
         yield f"{method}: {'; '.join(parts)}."
+
+
+def _one_seed(results: Results, one: Verdict) -> bool:
+    place = (one.task, one.stratum, one.method)
+    return any(row.n_seeds == 1 for row in results.comparisons if (row.task, row.stratum, row.method) == place)
 
 
 def _list(names: list[str]) -> str:
@@ -69,29 +87,7 @@ def _list(names: list[str]) -> str:
 def judge(task: str, stratum: ResultStratum, method: str, rows: Mapping[str, ComparisonRow]) -> Verdict:
     """Return the verdict that a method's comparisons, by what it is measured against, support."""
     finding = _finding(rows)
-    match finding:
-        case "helped":
-            said = f"{method} helped: {_against(rows, ('untuned', 'self-distillation'))}."
-        case "elicited":
-            said = (
-                f"{method} beats the untuned student, but the teacher's labels are not shown to be the reason: "
-                f"{_against(rows, ('untuned', 'self-distillation'))}."
-            )
-        case "damage avoided":
-            said = (
-                f"{method} beats plain imitation by {difference(rows['imitation'])}, but not the student without weak "
-                f"labels: {_against(rows, ('untuned', 'self-distillation'))}. The gain is damage avoided, "
-                "not something learnt."
-            )
-        case "above its teacher only":
-            said = (
-                f"{method} is above its teacher, but there is no evidence that it beats the untuned student: "
-                f"{_against(rows, ('teacher', 'untuned'))}."
-            )
-        case "harmed":
-            said = f"{method} made the student worse: {_against(rows, ('untuned',))}."
-        case _:
-            said = f"No evidence that {method} helps: {_against(rows, ('untuned', 'teacher', 'self-distillation'))}."
+    said = _claim(finding, method, rows, _once(rows))
     parts = [said, *_limits(finding, rows), *_rest(finding, rows), *_gap(rows), *_missing(rows)]
     return Verdict(
         task=task,
@@ -105,15 +101,43 @@ def judge(task: str, stratum: ResultStratum, method: str, rows: Mapping[str, Com
 
 def _finding(rows: Mapping[str, ComparisonRow]) -> Finding:
     gained = {against for against, row in rows.items() if row.low > 0}
-    if "untuned" in rows and rows["untuned"].high < 0:
-        return "damage avoided" if "imitation" in gained else "harmed"
     if "untuned" in gained:
-        return "elicited" if "self-distillation" in rows.keys() - gained else "helped"
-    if "imitation" in gained:
+        return "helped" if "self-distillation" in gained else "elicited"
+    if "untuned" in rows and "imitation" in gained:
         return "damage avoided"
-    if "teacher" in gained and "untuned" in rows:
-        return "above its teacher only"
-    return "no evidence"
+    if "untuned" in rows and rows["untuned"].high < 0:
+        return "harmed"
+    return "above its teacher only" if "teacher" in gained else "no evidence"
+
+
+def _claim(finding: Finding, method: str, rows: Mapping[str, ComparisonRow], once: str) -> str:
+    """The main sentence, with the comparisons that it rests on."""
+    measured = _against(rows, _NAMED[finding])
+    match finding:
+        case "helped":
+            return f"{method} helped{once}: {measured}."
+        case "elicited":
+            return (
+                f"{method} beats the untuned student{once}, but the teacher's labels are not shown to be the reason: "
+                f"{measured}."
+            )
+        case "damage avoided":
+            but = "is below" if rows["untuned"].high < 0 else "is not shown to beat"
+            return (
+                f"{method} beats plain imitation{once}, but {but} the untuned student: {measured}. What is shown is "
+                "damage avoided, not something learnt."
+            )
+        case "above its teacher only":
+            but = ", but there is no evidence that it beats the untuned student" if "untuned" in rows else ""
+            return f"{method} is above its teacher{once}{but}: {measured}."
+        case "harmed":
+            return f"{method} made the student worse{once}: {measured}."
+        case _:
+            return f"No evidence that {method} helps{once}: {measured}."
+
+
+def _once(rows: Mapping[str, ComparisonRow]) -> str:
+    return " (one seed: items only)" if any(row.n_seeds == 1 for row in rows.values()) else ""
 
 
 def _against(rows: Mapping[str, ComparisonRow], names: tuple[str, ...]) -> str:
@@ -152,15 +176,8 @@ def _uncorrected(finding: Finding, rows: Mapping[str, ComparisonRow]) -> bool:
 
 def _rest(finding: Finding, rows: Mapping[str, ComparisonRow]) -> Iterator[str]:
     """The comparisons that the main sentence leaves out."""
-    said = {
-        "helped": ("untuned", "self-distillation"),
-        "elicited": ("untuned", "self-distillation"),
-        "damage avoided": ("imitation", "untuned", "self-distillation"),
-        "above its teacher only": ("teacher", "untuned"),
-        "harmed": ("untuned",),
-        "no evidence": ("untuned", "teacher", "self-distillation"),
-    }[finding]
-    left = tuple(name for name in ("teacher", "imitation") if name in rows and name not in said)
+    others = ("self-distillation", "teacher", "imitation")
+    left = tuple(name for name in others if name in rows and name not in _NAMED[finding])
     if left:
         text = _against(rows, left)
         yield f"Also: {text}."
