@@ -1,9 +1,11 @@
 """Time the verdict's statistics against plain loops: 10 methods, 3 controls, 5 seeds, 2,000 items, 10,000 resamples.
 
     python benchmarks/verdict.py [--resamples 10000] [--naive-resamples 100]
+    python benchmarks/verdict.py --coverage [--studies 2000]
 
 The naive twin redraws the items of each comparison in a loop over resamples; it is timed on fewer resamples and
-scaled. Prints one JSON object.
+scaled. `--coverage` measures instead how often two arms that do not differ are shown to differ, by their number of
+seeds. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import time
 import numpy as np
 
 from w2sg.metrics.bootstrap import Family, Outcomes
-from w2sg.metrics.verdict import compare_in, holm
+from w2sg.metrics.verdict import compare, compare_in, holm
 
 BASELINES = ("teacher", "untuned", "imitation")
 
@@ -66,12 +68,37 @@ def naive(drawn: dict[str, Outcomes], resamples: int) -> float:
     return time.perf_counter() - start
 
 
+def shown_by_chance(seeds: int, studies: int, items: int = 150, spread: float = 0.4, resamples: int = 400) -> float:
+    """Return the share of studies whose interval excludes 0 though the arms differ in nothing but chance.
+
+    Items differ in difficulty (standard deviation 1.2 logits), trainings of one arm by `spread` logits.
+    """
+    generator = np.random.default_rng(1)
+    shown = 0
+    for _ in range(studies):
+        difficulty = 1.2 * generator.standard_normal(items)
+        both: list[Outcomes] = []
+        for _ in range(2):
+            logits = spread * generator.standard_normal((seeds, 1)) - difficulty
+            right = generator.random((seeds, items)) < 1 / (1 + np.exp(-logits))
+            both.append({seed: {str(n): bool(one) for n, one in enumerate(row)} for seed, row in enumerate(right)})
+        found = compare(*both, resamples=resamples)
+        shown += found.low > 0 or found.high < 0
+    return shown / studies
+
+
 def main() -> None:
-    """Print sizes, seconds and ratio."""
+    """Print sizes, seconds and ratio; or the shares shown by chance."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--resamples", type=int, default=10_000)
     parser.add_argument("--naive-resamples", type=int, default=100)
+    parser.add_argument("--coverage", action="store_true")
+    parser.add_argument("--studies", type=int, default=2000)
     arguments = parser.parse_args()
+    if arguments.coverage:
+        shares = {f"shown_by_chance_{seeds}_seeds": shown_by_chance(seeds, arguments.studies) for seeds in (1, 2, 3, 5)}
+        print(json.dumps({"studies": arguments.studies, **shares}))
+        return
     drawn = arms(methods=10, seeds=5, items=2000)
     fast(drawn, 100)  # imports and caches
     times = sorted(fast(drawn, arguments.resamples) for _ in range(5))

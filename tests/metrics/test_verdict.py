@@ -1,4 +1,6 @@
+import runpy
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from w2sg.errors import DataError
 from w2sg.metrics import bootstrap
 from w2sg.metrics.bootstrap import Family
 from w2sg.metrics.verdict import accuracy_in, compare, compare_in, holm, mcnemar, points, recovered_in
+from w2sg.report.alarms import CHANCE_SHOWN
 from w2sg.seeding import stream
 
 
@@ -209,6 +212,13 @@ def coverage(seeds, items, seed_spread, trials=200):
 def test_the_interval_covers_what_it_promises(seeds, spread):
     """Plain resampling of three seeds with a spread of 0.6 covers about 80 %."""
     assert 0.91 <= coverage(seeds, 200, spread) <= 0.995
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_how_often_chance_is_shown_is_as_the_report_says(seeds):
+    """A small run of the benchmark's simulation; the figures quoted to readers come from a large one."""
+    simulate = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "verdict.py"))["shown_by_chance"]
+    assert simulate(seeds, studies=200) == pytest.approx(CHANCE_SHOWN[seeds], abs=0.07)
 
 
 def test_p_is_uniform_enough_when_nothing_differs():
