@@ -125,9 +125,9 @@ class TaskConfig(Config, ABC):
 
 
 class Task(ABC):
-    """Questions, gold and judgement of one task. `version` is raised when the meaning of any of them changes."""
+    """Questions, gold and judgement of one task. `version` is raised when any of them, or the split, changes its meaning."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     mark: ClassVar[str] = "Answer:"
     """What stands before the final answer in gold responses."""
 

@@ -89,6 +89,89 @@ def test_what_is_no_number_is_none(text: str) -> None:
     assert GRADER.parse(text) is None
 
 
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\u202f", "\u2009"])
+def test_spaces_between_thousands(space: str) -> None:
+    assert GRADER.parse(f"Answer: 1{space}500") == "1500"
+    assert GRADER.parse(f"#### $12{space}345{space}678.50 in all") == "12345678.5"
+    assert normal_number(f"1{space}000") == GRADER.parse(f"1{space}000") == "1000"
+    assert normal_number(f"2{space}1/2") == "2.5"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5 or 7",
+        "5 or maybe 7",
+        "5 (or 7)",
+        "5 or six",
+        "5 and 7",
+        "5 and a half",
+        "5 apples and 7 pears",
+        "5 apples for Tom and 7 for Ann",
+        "18 dollars and 50 cents",
+        "5, 7",
+        "5 apples, 7 pears",
+        "(5, 7)",
+        "5; 7",
+        "5 / 7 / 9",
+        "3 to 4",
+        "3 dollars to 4 dollars",
+        "20 * 3",
+        "20 \\times 3",
+        "10 x 3",
+        "12 cm x 3 cm",
+        "2 + 3",
+        "5 minus 2",
+        "20 divided by 4",
+        "12 34",
+        "12 3456",
+        "$5 $7",
+        "£5 30p",
+        "6 feet 2 inches",
+        "3 May 1990",
+        "±5",
+        "x = 3 or x = 4",
+        "x = 3, y = 4",
+        "2 + 3 = 5 or 6",
+        "5 = 2 + 3",
+    ],
+)
+def test_two_numbers_are_no_answer(text: str) -> None:
+    assert GRADER.parse(f"#### 5\nAnswer: {text}") is None
+    assert NumericGrader(last_number=True).parse(f"Answer: {text}") is None
+    assert normal_number(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("5 of the 12 eggs", "5"),
+        ("5 out of 12", "5"),
+        ("7 (seven)", "7"),
+        ("7 (not 8)", "7"),
+        ("7, not 8", "7"),
+        ("24 (12 + 12)", "24"),
+        ("$18 for 3 hours", "18"),
+        ("$5 per 2 hours", "5"),
+        ("5 in 2020", "5"),
+        ("5, because 12 minus 7 is 5", "5"),
+        ("5, because -3 is less", "5"),
+        ("7 apples: 3 red and 4 green", "7"),
+        ("12 cm^2", "12"),
+        ("12 m2", "12"),
+        ("12 \\text{ cm}^{2}", "12"),
+        ("5 hundred", "500"),
+        ("2 + 3 = 5", "5"),
+        ("48 / 2 = 24 and 24 + 48 = 72", "72"),
+        ("2 * 5 = 10, 10 + 3 = 13", "13"),
+        ("5 apples and some pears", "5"),
+        ("5 or more", "5"),
+    ],
+)
+def test_what_is_told_beside_the_number_is_passed_over(text: str, answer: str) -> None:
+    assert GRADER.parse(f"Answer: {text}") == answer
+
+
 def test_last_announced_number_wins() -> None:
     """A model that corrects itself is taken at its last word; a last mark without a number does not erase it."""
     assert GRADER.parse("#### 5\nWait.\n#### 6") == "6"

@@ -20,6 +20,9 @@ GRADER = TruthGrader()
         ("Max is a yumpus. So it is.\nAnswer: false", "false"),
         ("Answer: No, because Max is red.", "false"),
         ("Answer: Unknown", "unknown"),
+        ("Answer: No, it is false", "false"),
+        ("Answer: True: it is not false", "true"),
+        ("Answer: True, since no yumpus is red", "true"),
         ("Answer: cannot be determined", "unknown"),
         ("Answer: not true", "false"),
         ("Answer: not false", "true"),
@@ -46,12 +49,25 @@ def test_verdict_is_read(text: str, answer: str) -> None:
         "Answer: true for birds",
         "Answer: neither true nor false",
         "Answer: true or false",
+        "Answer: true, false",
+        "Answer: true/false",
+        "Answer: maybe true",
+        "Answer: true - maybe false",
+        "Answer: It is true, but also false",
+        "Answer: yes, or possibly no",
+        "Answer: No, it cannot be determined",
+        "Answer: true\nAnswer: true, false",
         "Nobody knows",
         "Answer: 5",
     ],
 )
 def test_what_gives_no_verdict_is_none(text: str) -> None:
     assert GRADER.parse(text) is None
+
+
+def test_gold_of_two_verdicts_is_none() -> None:
+    assert GRADER.normal("true, false") is None
+    assert GRADER.normal("false, not true") == "false"
 
 
 def test_yes_is_true_in_gold_too() -> None:

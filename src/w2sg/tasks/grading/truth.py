@@ -24,25 +24,42 @@ _WORDS = {
     "cannot be determined": "unknown",
     "neither": "unknown",
 }
+_FRONT = re.compile(r"[,:]\s")
+_PARTS = re.compile(r"[,:;/]\s*|\s[-–—]+\s|\b(?:and|or|but)\b", re.IGNORECASE)
+_HEDGE = re.compile(r"\s*(?:(?:also|maybe|perhaps|possibly|rather)\s+)+", re.IGNORECASE)
 _LEAD = re.compile(r"(?:that )?(?:it|this|statement|claim)(?: is| s)? ")
 
 
 class TruthGrader(Grader):
     """The normal form is `true`, `false` or `unknown`. The whole announced sentence, or else the last one, has to say
-    so: "not true" is false, and "true for birds" is no answer."""
+    so: "not true" is false, "true for birds" is no answer, and neither is a sentence that says two of the three."""
 
     name = "truth"
     asks_for = "true, false or unknown"
 
     def parse(self, text: str, choices: Sequence[str] = ()) -> str | None:
         for piece in (*announced(text), last_sentence(text)):
-            if (found := self.normal(piece)) is not None:
-                return found
+            if found := _verdicts(piece):
+                return found.pop() if len(found) == 1 else None
         return None
 
     def normal(self, answer: str, choices: Sequence[str] = ()) -> str | None:
-        for piece in (sentence(answer), re.split(r"[,:]\s", answer, maxsplit=1)[0]):
-            words = normal_text(piece)
-            if (found := _WORDS.get(_LEAD.sub("", words, count=1))) is not None:
-                return found
-        return None
+        found = _verdicts(answer)
+        return found.pop() if len(found) == 1 else None
+
+
+def _verdicts(piece: str) -> set[str]:
+    """What a sentence says: the whole, or its front and any later part that is a verdict itself ("true, but also
+    false" says both); nothing when neither the whole nor the front is a verdict."""
+    whole = sentence(piece)
+    if (found := _verdict(whole)) is not None:
+        return {found}
+    front, *_ = _FRONT.split(whole, maxsplit=1)
+    if (first := _verdict(front)) is None:
+        return set()
+    later = (_verdict(_HEDGE.sub("", part)) for part in _PARTS.split(whole[len(front) :]))
+    return {first, *(found for found in later if found is not None)}
+
+
+def _verdict(piece: str) -> str | None:
+    return _WORDS.get(_LEAD.sub("", normal_text(piece), count=1))

@@ -96,7 +96,7 @@ class LogicConfig(WorldConfig):
 class WorldTask(Task):
     """One kind of the world's questions. `config` is a `WorldConfig`."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     mark: ClassVar[str] = ANSWER
     config: WorldConfig
 
