@@ -117,7 +117,13 @@ def synthetic_meta():
                 versions=versions,
             ),
         ],
-        facts=[TaskFacts("world-logic", {"id": 0.34, "ood": 0.35, "all": 0.345})],
+        facts=[
+            TaskFacts(
+                "world-logic",
+                {"id": 0.34, "ood": 0.35, "all": 0.345},
+                ["7 rows were left out because a row of another role asks the same."],
+            )
+        ],
     )
 
 

@@ -175,6 +175,11 @@ def test_alarms_of_the_synthetic_run(results):
     assert [note.level for note in results.notes] == sorted(note.level for note in results.notes)
 
 
+def test_what_the_split_says_reaches_the_reader(results):
+    note = pick(results.notes, text="7 rows were left out because a row of another role asks the same.")
+    assert (note.level, note.task) == ("note", "world-logic")
+
+
 def test_alarm_for_random_labels_that_help():
     found = collect([arm("untuned", "0" * 40), arm("random-labels", "1" * 40)], META, resamples=50)
     assert "Random labels give +100.0 points" in texts(found, "alarm")

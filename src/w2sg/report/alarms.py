@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from w2sg.report.arms import TaskFacts
 from w2sg.report.results import ComparisonRow, Note, Results, Summary
 from w2sg.report.sentences import difference
 
@@ -19,18 +20,17 @@ CHANCE_SHOWN = {1: 0.39, 3: 0.07}
 150 items with a seed effect of 0.4 logits (`benchmarks/verdict.py --coverage`)."""
 
 
-def alarms(
-    results: Results, *, majority: Mapping[str, Mapping[str, float]], teacher_constant: Mapping[str, float]
-) -> list[Note]:
+def alarms(results: Results, *, facts: Mapping[str, TaskFacts], teacher_constant: Mapping[str, float]) -> list[Note]:
     """Return the alarms and notes of a run, alarms first.
 
     Args:
         results: the tables.
-        majority: per task and stratum, the accuracy of always giving the most frequent gold answer.
+        facts: what is known of each task.
         teacher_constant: per task, the share of the teacher's most frequent answer.
     """
     found = list(_of_run(results))
     for task in results.tasks():
+        known = facts.get(task, TaskFacts(task))
         if (share := teacher_constant.get(task, 0.0)) >= CONSTANT_SHARE:
             found.append(
                 _alarm(
@@ -38,11 +38,12 @@ def alarms(
                     f"The teacher gives one and the same answer to {share:.0%} of the test items: it has collapsed.",
                 )
             )
-        found += _below_majority(results, task, majority.get(task, {}))
+        found += _below_majority(results, task, known.majority)
         found += _headroom(results, task)
         found += _unparsed(results, task)
         found += _seeds(results, task)
         found += _compute(results, task)
+        found += [_note(task, text) for text in known.notes]
     return sorted(found, key=lambda note: note.level != "alarm")
 
 

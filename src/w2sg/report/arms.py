@@ -47,11 +47,12 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class TaskFacts:
-    """What the test gold says of a task: the accuracy of always giving its most frequent answer, by stratum
-    (`id`, `ood`, `all`)."""
+    """What is known of a task besides its grades: the accuracy of always giving its most frequent gold answer, by
+    stratum (`id`, `ood`, `all`), and what its split has to say, in sentences."""
 
     task: str
     majority: Mapping[str, float] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

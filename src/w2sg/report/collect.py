@@ -81,11 +81,10 @@ def collect(arms: Sequence[ArmResult], meta: RunMeta, *, resamples: int = 10_000
         labels=tuple(found.labels),
         provenance=tuple(_provenance(step) for step in meta.provenance),
     )
-    majority = {facts.task: dict(facts.majority) for facts in meta.facts}
     constant = {
         task: share for task, by_method in grouped.items() if (share := _teacher_constant(by_method)) is not None
     }
-    notes = alarms(results, majority=majority, teacher_constant=constant)
+    notes = alarms(results, facts={facts.task: facts for facts in meta.facts}, teacher_constant=constant)
     return results.model_copy(update={"verdict": tuple(verdicts(results)), "notes": tuple(notes)})
 
 

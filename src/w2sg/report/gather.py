@@ -90,8 +90,12 @@ def _record(step: Step, store: Store, records: dict[str, Any], computed: set[str
 
 
 def _facts(plan: Plan, records: dict[str, Any]) -> list[TaskFacts]:
-    found = {arm.task: records[arm.scores.fingerprint]["summary"].get("majority", {}) for arm in plan.arms}
-    return [TaskFacts(task, majority) for task, majority in found.items()]
+    found: dict[str, TaskFacts] = {}
+    for arm in plan.arms:
+        majority = records[arm.scores.fingerprint]["summary"].get("majority", {})
+        notes = records[arm.task_step.fingerprint]["summary"].get("notes", [])
+        found[arm.task] = TaskFacts(arm.task, majority, tuple(notes))
+    return list(found.values())
 
 
 def hardware(plan: Plan) -> dict[str, Any]:
