@@ -35,7 +35,7 @@ def test_three_formats_give_the_same_rows(tmp_path: Path) -> None:
     lines = "\n\n".join(json.dumps(row, ensure_ascii=False) for row in ROWS)
     files = [
         write(tmp_path / "a.jsonl", lines),
-        write(tmp_path / "b.json", json.dumps(ROWS, indent=1)),
+        write(tmp_path / "b.json", json.dumps(ROWS, indent=1) + " \n\n"),
         write(tmp_path / "bom.json", b"\xef\xbb\xbf" + json.dumps(ROWS).encode()),
         write(tmp_path / "wrong-name.txt", lines.replace("\n", "\r\n")),
         parquet(tmp_path / "c.parquet", {"question": [row["question"] for row in ROWS], "answer": ["4", "5"]}),
@@ -70,12 +70,15 @@ def test_lines_are_those_of_the_file(tmp_path: Path) -> None:
         ("[1]", r"line 1: a row must be a JSON object"),
         ('[\n{"question": "a"}\n{"question": "b"}]', "line 2: the JSON list is not closed or lacks a comma"),
         ('[{"question": "a"},\n', r"line 2: not valid JSON"),
+        ('[{"question": "a"}]\n[{"question": "b"}]\n', "line 2: the JSON list has ended, and more follows"),
+        ('[{"question": "a"}] garbage', "line 1: the JSON list has ended, and more follows"),
+        ('[]\n\n{"question": "a"}', "line 3: the JSON list has ended, and more follows"),
         ("[" * 100_000, "nested too deeply"),
         ('{"question": ' * 100_000, "line 1"),
         ('{"question": ' + "9" * 5000 + "}", r"line 1: not valid JSON"),
         (b"PAR1 and then nothing", "parquet file .* is damaged"),
     ],
-    ids=range(17),
+    ids=range(20),
 )
 def test_unreadable_files_say_why_in_one_paragraph(tmp_path: Path, content: str | bytes, message: str) -> None:
     path = write(tmp_path / "data.jsonl", content)

@@ -267,6 +267,7 @@ def _json_rows(path: Path, text: str) -> Iterator[Record | BadRow]:
     place, line = _next(text, text.index("[") + 1), 1
     counted = 0
     if text[place : place + 1] == "]":
+        yield from _after_list(path, text, place + 1)
         return
     while True:
         line, counted = line + text.count("\n", counted, place), place
@@ -278,11 +279,24 @@ def _json_rows(path: Path, text: str) -> Iterator[Record | BadRow]:
         yield _record(path, line, value)
         place = _next(text, place)
         if text[place : place + 1] == "]":
+            yield from _after_list(path, text, place + 1)
             return
         if text[place : place + 1] != ",":
             yield _bad(path, line, "the JSON list is not closed or lacks a comma after this row.")
             return
         place = _next(text, place + 1)
+
+
+def _after_list(path: Path, text: str, end: int) -> Iterator[BadRow]:
+    """Refuse what follows the list, which would be lost."""
+    rest = _next(text, end)
+    if rest < len(text):
+        line = text.count("\n", 0, rest) + 1
+        yield _bad(
+            path,
+            line,
+            f"the JSON list has ended, and more follows ({shorten(text[rest:][:_SHOWN])}); put all rows into one list.",
+        )
 
 
 def _next(text: str, place: int) -> int:
