@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from w2sg.errors import ConfigError, DataError
 from w2sg.records import TaskRow
 from w2sg.tasks import Task, build, file_digests, split, task_config
-from w2sg.tasks.file import guess_grader, rows_of
-from w2sg.tasks.sources import Record
+from w2sg.tasks.file import FileConfig, guess_grader, rows_of
+from w2sg.tasks.sources import Record, read_records
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -86,6 +86,43 @@ def test_grader_is_guessed_from_the_answers(answers: list[str], grader: str) -> 
     name, reason = guess_grader([row.example for row in rows], [row.gold for row in rows if row.gold])
     assert name == grader
     assert reason
+
+
+@pytest.mark.parametrize(
+    ("given", "rows", "grader"),
+    [
+        ("labelled", sums(3), "numeric"),
+        ("labelled", [{"question": "Q?", "choices": ["x", "y"], "answer": "y", "rationale": "So."}], "choice"),
+        ("labelled", [{"question": "Q?", "answer": "Two of them.\n#### 2"}], "numeric"),
+        ("test", [{"question": "Q?", "answer": "Paris"}], "short"),
+        ("unlabelled", [{"question": "Q?"}], "short"),
+    ],
+)
+def test_resolved_settings_need_no_file(tmp_path: Path, given: str, rows: list[dict[str, Any]], grader: str) -> None:
+    path = write(tmp_path / "a.jsonl", rows)
+    config = task_config({"kind": "file", given: str(path)})
+    assert isinstance(config, FileConfig)
+    loaded = rows_of(read_records(path))
+    resolved = config.resolved()
+    assert (resolved.grader, config.grader) == (grader, "auto")
+    assert resolved.identity() == {**config.identity(), "grader": grader}
+    assert resolved.resolved() is resolved
+    path.unlink()
+    found = build(resolved)
+    for row in loaded:
+        assert "Answer:" in found.prompt(row.example)
+        assert found.parse("unclear, no idea at all", row.example) is None or grader == "short"
+        if row.gold is not None:
+            answer = found.parse(found.gold_response(row.example, row.gold), row.example)
+            assert found.correct(answer, row.example, row.gold)
+    with pytest.raises(DataError, match="There is no file"):
+        found.load()
+
+
+def test_other_tasks_are_resolved_as_they_are() -> None:
+    for kind in ("world-maths", "gsm8k"):
+        config = task_config(kind)
+        assert config.resolved() is config
 
 
 def test_choices_make_a_choice_task_and_must_not_be_mixed() -> None:

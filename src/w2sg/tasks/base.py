@@ -10,7 +10,7 @@ import re
 import warnings
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import field_validator, model_validator
 
@@ -114,6 +114,15 @@ class TaskConfig(Config, ABC):
     def build(self) -> Task:
         """Return the task; reads no file yet."""
 
+    def resolved(self) -> Self:
+        """Return the settings with everything that is judged by the local files written out, so that the task built
+        from them reads a file in `load` only; these settings themselves when nothing is.
+
+        Raises:
+            DataError: a file cannot be read, or leaves the judgement open.
+        """
+        return self
+
     @property
     def pool_without_gold(self) -> bool:
         """Whether the transfer questions come from a pool without answers, so that nothing can be a ceiling."""
@@ -125,7 +134,7 @@ class TaskConfig(Config, ABC):
 
 
 class Task(ABC):
-    """Questions, gold and judgement of one task. `version` is raised when any of them, or the split, changes its meaning."""
+    """Questions, gold and judgement of one task. `version` is raised when one of them or the split changes."""
 
     version: ClassVar[int] = 2
     mark: ClassVar[str] = "Answer:"

@@ -85,37 +85,43 @@ class FileConfig(TaskConfig):
             standard.update(test_id="rest", test_ood="rest")
         return standard
 
+    def resolved(self) -> FileConfig:
+        """Return the settings with the grader that `auto` finds fitting."""
+        return self if self.grader != "auto" else self.model_copy(update={"grader": guessed_grader(self)})
+
     def build(self) -> FileTask:
         """Return the task."""
         return FileTask(self)
 
 
+def guessed_grader(config: FileConfig) -> str:
+    """Return the grader that fits the answers of the labelled file, else of the test file; without answers, any text.
+
+    Raises:
+        DataError: the file cannot be read, or some of its rows have options and some have none.
+    """
+    path = config.labelled or config.test or config.unlabelled
+    assert path is not None
+    rows = rows_of(read_records(path))
+    examples, golds = [row.example for row in rows], [row.gold for row in rows if row.gold]
+    if not golds and path == config.unlabelled:
+        return "choice" if all(example.choices for example in examples) else "short"
+    return guess_grader(examples, golds)[0]
+
+
 class FileTask(Task):
-    """The rows of the user's files. Reading them waits for `load`, and for `grader` when it is `auto`."""
+    """The rows of the user's files. They are read by `load` alone, unless the grader is still to be judged (`auto`)."""
 
     config: FileConfig
 
     @cached_property
     def _grader(self) -> Grader:
-        name: str = self.config.grader
-        if name == "auto":
-            name = self._guess()
+        name = self.config.resolved().grader
         settings: dict[str, dict[str, Any]] = {
             "numeric": {"last_number": self.config.last_number},
             "short": {"match": self.config.match},
         }
         return grader(name, **settings.get(name, {}))
-
-    def _guess(self) -> str:
-        """The grader that fits the answers of the labelled file, else of the test file; without answers, any text."""
-        config = self.config
-        path = config.labelled or config.test or config.unlabelled
-        assert path is not None
-        rows = rows_of(read_records(path))
-        examples, golds = [row.example for row in rows], [row.gold for row in rows if row.gold]
-        if not golds and path == config.unlabelled:
-            return "choice" if all(example.choices for example in examples) else "short"
-        return guess_grader(examples, golds)[0]
 
     @property
     def grader(self) -> Grader:
