@@ -1,7 +1,7 @@
 """Gold on disk, in two files: open (supervise, validate) and sealed (transfer, test).
 
 Sealed gold is opened only to score predictions and to train the ceiling. Every opening leaves a line in the opener's
-own log before any gold is returned. Who may open is checked again by the report, which reads those logs.
+own log before any gold is returned.
 """
 
 from __future__ import annotations
