@@ -40,12 +40,12 @@ def joins_another(tail: str) -> bool:
         tokens.pop()
     if not tokens:
         return True
-    last, words = tokens[-1], sum(token.isalpha() for token in tokens)
+    last, words = tokens[-1], len([token for token in tokens if token.isalpha()])
     if _ALWAYS.fullmatch(last):
         return True
     if last in _WITHIN_WORDS:
         return words <= _WITHIN_WORDS[last]
-    return words == 1 and not _BESIDE.fullmatch(last)
+    return words == 1 and _BESIDE.fullmatch(last) is None
 
 
 def names_several(sides: list[str]) -> bool:
