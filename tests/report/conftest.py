@@ -113,7 +113,7 @@ def synthetic_meta():
                 0.4,
                 reused=True,
                 parents=("maths00000000000",),
-                opened_gold="score",
+                opened_gold=("score",),
                 versions=versions,
             ),
         ],

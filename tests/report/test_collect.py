@@ -5,7 +5,7 @@ import pytest
 from w2sg.errors import DataError
 from w2sg.metrics.verdict import compare
 from w2sg.records import ItemScore, LabelScore
-from w2sg.report.arms import ArmResult, HelperModel, RunMeta
+from w2sg.report.arms import ArmResult, HelperModel, RunMeta, StepRecord
 from w2sg.report.collect import collect
 
 META = RunMeta("name", "command", "0")
@@ -173,6 +173,31 @@ def test_alarms_of_the_synthetic_run(results):
     assert "Always giving the most frequent answer is right on 35.0%" in said
     assert "More tokens than imitation: imitation-vote (7.0 times)" in texts(results, "note")
     assert [note.level for note in results.notes] == sorted(note.level for note in results.notes)
+
+
+def opened(kind, *reasons):
+    """The run's notes when the one step behind `x`, of this kind, opened sealed gold."""
+    meta = replace(META, provenance=[StepRecord("feed", kind, "a step", "record.json", 1.0, opened_gold=reasons)])
+    return texts(collect([arm("x", "10", steps=("feed",))], meta, resamples=50), "alarm")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reasons"),
+    [("label", ("score",)), ("targets", ("score",)), ("targets", ("ceiling", "score")), ("score", ("ceiling",))],
+)
+def test_alarm_for_gold_opened_where_it_must_not_be(kind, reasons):
+    assert f"The step feed ({kind}: a step) opened sealed gold with the reason" in opened(kind, *reasons)
+
+
+def test_no_alarm_for_gold_opened_to_grade_or_for_the_ceiling():
+    assert "sealed gold" not in opened("score", "score") + opened("label-score", "score") + opened("targets")
+    meta = replace(META, provenance=[StepRecord("feed", "targets", "gold", "r.json", 1.0, opened_gold=("ceiling",))])
+    found = collect([arm("ceiling", "10", steps=("feed",))], meta, resamples=50)
+    assert "sealed gold" not in texts(found, "alarm")
+
+
+def test_alarm_for_a_method_trained_on_sealed_gold():
+    assert "Trained on sealed gold, which only a control may be: x." in opened("targets", "ceiling")
 
 
 def test_what_the_split_says_reaches_the_reader(results):

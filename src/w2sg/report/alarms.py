@@ -15,6 +15,8 @@ CONSTANT_SHARE = 0.75
 UNPARSED_SHARE = 0.10
 SEED_RANGE = 0.20
 COST_RATIO = 2.0
+GOLD_OPENED_BY = frozenset([("score", "score"), ("label-score", "score"), ("targets", "ceiling")])
+"""The kinds of steps that may open sealed gold, with the reason that each may have."""
 CHANCE_SHOWN = {1: 0.39, 3: 0.07}
 """Share of studies, by their number of seeds, that show a difference where there is none: 2,000 simulated studies of
 150 items with a seed effect of 0.4 logits (`benchmarks/verdict.py --coverage`)."""
@@ -28,7 +30,7 @@ def alarms(results: Results, *, facts: Mapping[str, TaskFacts], teacher_constant
         facts: what is known of each task.
         teacher_constant: per task, the share of the teacher's most frequent answer.
     """
-    found = list(_of_run(results))
+    found = [*_of_run(results), *_gold(results)]
     for task in results.tasks():
         known = facts.get(task, TaskFacts(task))
         if (share := teacher_constant.get(task, 0.0)) >= CONSTANT_SHARE:
@@ -75,6 +77,24 @@ def _of_run(results: Results) -> Iterator[Note]:
             None,
             "Two seeds hardly tell how much seeds differ, so the intervals are wide; a third makes them far narrower.",
         )
+
+
+def _gold(results: Results) -> Iterator[Note]:
+    """Gold opened by a step that has no business with it, or for the ceiling and then learnt from by a method."""
+    for step in results.provenance:
+        for reason in step.opened_gold:
+            if (step.kind, reason) not in GOLD_OPENED_BY:
+                yield _alarm(
+                    None,
+                    f"The step {step.fingerprint} ({step.kind}: {step.label}) opened sealed gold with the reason "
+                    f"{reason!r}. Only grading and the ceiling's training texts may: what rests on it is not "
+                    "supervised by the teacher alone.",
+                )
+    learnt = {step.fingerprint for step in results.provenance if set(step.opened_gold) - {"score"}}
+    for task in results.tasks():
+        taught = {row.method for row in results.rows if row.task == task and not row.control and learnt & {*row.steps}}
+        if taught:
+            yield _alarm(task, f"Trained on sealed gold, which only a control may be: {', '.join(sorted(taught))}.")
 
 
 def _seed_count(results: Results, task: str) -> int:

@@ -41,7 +41,7 @@ class StepRecord:
     seconds: float
     reused: bool = False
     parents: tuple[str, ...] = ()
-    opened_gold: str = ""
+    opened_gold: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -84,7 +84,7 @@ def _record(step: Step, store: Store, records: dict[str, Any], computed: set[str
         seconds=record["cost"]["seconds"],
         reused=step.fingerprint not in computed,
         parents=tuple(parent.fingerprint for parent in step.parents.values()),
-        opened_gold=opened[0].reason if opened else "",
+        opened_gold=tuple(sorted({access.reason for access in opened})),
         versions={"w2sg": made["w2sg"], "python": made["python"], **made["packages"]},
     )
 

@@ -252,8 +252,8 @@ class Provenance(Part):
     """Whether this run found it in the store instead of computing it."""
     parents: tuple[str, ...]
     """Fingerprints of the steps it rests on directly."""
-    opened_gold: str
-    """Why the step opened sealed gold (`score`, `ceiling`); empty where it did not."""
+    opened_gold: tuple[str, ...]
+    """Why the step opened sealed gold (`score`, `ceiling`), every reason once; empty where it did not."""
     versions: dict[str, str]
     """Package versions it was computed with."""
 
