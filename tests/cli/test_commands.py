@@ -64,6 +64,29 @@ def test_the_same_run_again_writes_nothing(file: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in Path("runs").rglob("*") if path.is_file()} == before
 
 
+def test_the_report_knows_the_controls_and_who_opened_gold(file: Path) -> None:
+    w2sg("run", str(file))
+    found = results(Path("runs/scripted"))
+    roles = {row["method"]: row["control"] for row in found["rows"]}
+    assert (roles["teacher"], roles["ceiling"], roles["imitation"]) == (True, True, False)
+    assert {(step["kind"], *step["opened_gold"]) for step in found["provenance"] if step["opened_gold"]} <= {
+        ("score", "score"), ("label-score", "score"), ("targets", "ceiling"),
+    }  # fmt: skip
+    assert not [note for note in found["notes"] if "sealed gold" in note["text"]]
+
+
+def test_a_control_may_become_a_method_and_the_report_is_written_anew(file: Path) -> None:
+    settings = yaml.safe_load(file.read_text())
+    w2sg("run", str(file))
+    assert "imitation" in {one["method"] for one in results(Path("runs/scripted"))["verdict"]}
+    methods = list(settings["methods"])
+    methods.remove("imitation")
+    controls = ["teacher", "untuned", "self-distillation", "random-labels", "ceiling", "imitation"]
+    file.write_text(yaml.safe_dump({**settings, "methods": methods, "controls": controls}))
+    assert w2sg("run", str(file)).exit_code == 0
+    assert "imitation" not in {one["method"] for one in results(Path("runs/scripted"))["verdict"]}
+
+
 def test_a_changed_report_setting_writes_the_report_anew_without_a_step(file: Path) -> None:
     w2sg("run", str(file))
     steps = sorted(Path("runs/scripted/store").rglob("record.json"))

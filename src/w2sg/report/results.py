@@ -213,11 +213,9 @@ class Verdict(Part):
     method: str
     """The method judged."""
     finding: Finding
-    """`helped`: better than the untuned student and self-distillation. `elicited`: better than the untuned student,
-    not shown to be better than self-distillation, or not compared with it. `damage avoided`: better than imitation,
-    not than the untuned student. `above its teacher only`: better than the teacher, not shown to be better than the
-    untuned student, or not compared with it. `harmed`: worse than the untuned student. Better and worse: the 95 %
-    interval of the difference excludes 0."""
+    """`helped`: better (its interval excludes 0) than the untuned student and self-distillation. `elicited`: better
+    than the untuned student, not so or not compared with self-distillation. `damage avoided`: better than imitation,
+    not than the untuned student. `above its teacher only`: not so or not compared with the untuned student."""
     uncorrected: bool
     """Whether Holm's correction takes the gain over the untuned student back."""
     sentence: str
@@ -331,8 +329,8 @@ class Results(Part):
 
     def find(self, task: str, method: str, stratum: str) -> Summary | None:
         """Return one arm's summary, or None."""
-        chosen = (row for row in self.summary if (row.task, row.method, row.stratum) == (task, method, stratum))
-        return next(chosen, None)
+        wanted = (task, method, stratum)
+        return next((row for row in self.summary if (row.task, row.method, row.stratum) == wanted), None)
 
     def save(self, path: Path) -> None:
         """Write the file, atomically."""
@@ -346,8 +344,7 @@ class Results(Part):
             StoreError: it is missing, damaged, or of another schema version.
         """
         data = read_json(path)
-        version = data.get("schema_version") if isinstance(data, dict) else None
-        if version != SCHEMA_VERSION:
+        if (version := data.get("schema_version") if isinstance(data, dict) else None) != SCHEMA_VERSION:
             raise StoreError(
                 f"The results {str(path)!r} have the schema version {version!r}, and this w2sg reads version "
                 f"{SCHEMA_VERSION}. Run the experiment again (finished steps are reused) to write them anew."
