@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,7 @@ Format = Literal["jsonl", "json", "parquet"]
 
 _MANY_OPTIONS = 26
 _SHOWN = 60
+_HUB_SECONDS = 5
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -208,7 +210,8 @@ def hub_records(name: str, config: str | None, split: str, revision: str | None)
 
     where = f"the Hub data set {name!r}" + (f" ({config})" if config else "")
     try:
-        table = load_dataset(name, config, split=split, revision=revision)
+        with _offline_when_unreachable():
+            table = load_dataset(name, config, split=split, revision=revision)
     except Exception as error:  # the library raises a dozen unrelated types for the same condition
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise DataError(
@@ -216,6 +219,30 @@ def hub_records(name: str, config: str | None, split: str, revision: str | None)
             "give local files with the task's `train` and `test` settings."
         ) from None
     return [Record(f"{where}, {split}", number, row) for number, row in enumerate(table, start=1)]
+
+
+@contextmanager
+def _offline_when_unreachable() -> Iterator[None]:
+    """Ask the Hub once whether it is there; when it is not, the libraries look into their cache alone, instead of
+    retrying for half a minute and writing each try to the terminal."""
+    import datasets.config
+    from huggingface_hub import constants, get_session
+
+    switches: list[Any]
+    try:
+        get_session().head(constants.ENDPOINT, timeout=_HUB_SECONDS)
+    except Exception:  # what is raised depends on the version's HTTP client
+        switches = [constants, datasets.config]
+    else:
+        switches = []
+    before = [switch.HF_HUB_OFFLINE for switch in switches]
+    for switch in switches:
+        switch.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        for switch, value in zip(switches, before, strict=True):
+            switch.HF_HUB_OFFLINE = value
 
 
 def _bytes_of(path: Path) -> bytes:
