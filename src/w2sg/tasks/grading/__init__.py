@@ -7,7 +7,7 @@ those is left to `metrics`.
 from w2sg.tasks.grading.base import GRADERS, Grader, grader
 from w2sg.tasks.grading.choice import ChoiceGrader, letter
 from w2sg.tasks.grading.numeric import NumericGrader, normal_number
-from w2sg.tasks.grading.short import ShortGrader, contains_words, exact_match, normal_text, token_f1
+from w2sg.tasks.grading.short import ShortGrader, contains_words, normal_text
 from w2sg.tasks.grading.truth import TruthGrader
 
 __all__ = [
@@ -18,10 +18,8 @@ __all__ = [
     "ShortGrader",
     "TruthGrader",
     "contains_words",
-    "exact_match",
     "grader",
     "letter",
     "normal_number",
     "normal_text",
-    "token_f1",
 ]

@@ -1,4 +1,4 @@
-"""Short free answers: exact match after normalising as for SQuAD, aliases, token F1, whole-word containment.
+"""Short free answers: exact match after normalising as for SQuAD, aliases, whole-word containment.
 
 Rajpurkar et al., "SQuAD: 100,000+ Questions for Machine Comprehension of Text" (2016), section 6, defines the
 normalisation (case, punctuation, articles, spaces); here decimal points, minus signs and hyphens keep their meaning.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
@@ -77,18 +76,6 @@ def _bare(lower: str) -> str:
 
 def _is_punctuation(char: str) -> bool:
     return unicodedata.category(char)[0] == "P" or char in "$+<=>^`|~"
-
-
-def exact_match(answer: str, gold: str) -> bool:
-    """Whether two texts are equal after normalising."""
-    return normal_text(answer) == normal_text(gold)
-
-
-def token_f1(answer: str, gold: str) -> float:
-    """Return the F1 of the words of two texts after normalising, in [0, 1]."""
-    found, wanted = normal_text(answer).split(), normal_text(gold).split()
-    common = sum((Counter(found) & Counter(wanted)).values())
-    return 2 * common / (len(found) + len(wanted)) if common else 0.0
 
 
 def contains_words(text: str, answer: str) -> bool:
