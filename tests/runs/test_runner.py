@@ -239,3 +239,13 @@ def test_a_pool_without_gold_has_no_ceiling_and_the_plan_says_so(tmp_path: Path)
         "There is no ceiling: the transfer questions have no gold to train on."
     ]
     assert run(plan, tmp_path) == len(plan.steps)
+
+
+def test_later_steps_never_open_the_users_file_again(tmp_path: Path) -> None:
+    data = scripted_world.experiment(tmp_path / "data")
+    del data["tasks"][0]["grader"]  # guessed from the answers
+    plan = make_plan(Experiment.parse(data, "the test"))
+    first = [step for step in plan.steps if step.kind == "task"]
+    run_steps(tuple(first), Store(tmp_path / "store"), RuntimeConfig(), workers=1)
+    (tmp_path / "data" / "gold.jsonl").unlink()
+    assert run(plan, tmp_path) == len(plan.steps) - len(first)

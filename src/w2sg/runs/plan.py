@@ -84,7 +84,8 @@ class Plan:
 
 
 def task_step(config: TaskConfig) -> Step:
-    """Return the step that lays out a task."""
+    """Return the step that lays out a task, with all that is guessed from its files settled."""
+    config = config.resolved()
     settings = TaskSettings(task=config, files=file_digests(config), version=config.build().version)
     return Step("task", settings, {}, f"{config.name} · questions and gold")
 
