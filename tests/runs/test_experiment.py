@@ -88,3 +88,11 @@ def test_greedy_answers_of_the_untuned_student_are_shared_by_all_seeds(tmp_path:
     untuned = {arm.scores.fingerprint for arm in plan.arms if arm.method == "untuned"}
     tuned = {arm.scores.fingerprint for arm in plan.arms if arm.method == "imitation"}
     assert (len(untuned), len(tuned)) == (1, 2)
+
+
+def test_a_model_from_the_hub_without_a_revision_is_noted(tmp_path: Path) -> None:
+    plan = make_plan(read_experiment(write(tmp_path, teacher="some/model")))
+    (note,) = plan.notes
+    assert note.text.startswith("The teacher 'some/model' is taken from the Hub without a pinned revision")
+    pinned = {"path": "some/model", "revision": "0123abc"}
+    assert make_plan(read_experiment(write(tmp_path, teacher=pinned))).notes == ()

@@ -78,3 +78,4 @@ class RunMeta:
     helpers: Sequence[HelperModel] = ()
     provenance: Sequence[StepRecord] = ()
     facts: Sequence[TaskFacts] = ()
+    notes: Sequence[str] = ()

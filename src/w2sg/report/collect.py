@@ -85,6 +85,7 @@ def collect(arms: Sequence[ArmResult], meta: RunMeta, *, resamples: int = 10_000
         task: share for task, by_method in grouped.items() if (share := _teacher_constant(by_method)) is not None
     }
     notes = alarms(results, facts={facts.task: facts for facts in meta.facts}, teacher_constant=constant)
+    notes += [schema.Note(level="note", task=None, text=text) for text in meta.notes]
     return results.model_copy(update={"verdict": tuple(verdicts(results)), "notes": tuple(notes)})
 
 

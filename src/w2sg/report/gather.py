@@ -50,6 +50,7 @@ def gather(plan: Plan, store: Store, computed: Iterable[str] = ()) -> tuple[list
         settings=plan.experiment.model_dump(mode="json"),
         provenance=[_record(step, store, records, set(computed)) for step in plan.steps],
         facts=_facts(plan, records),
+        notes=[note.text for note in plan.notes if not note.task],
     )
     return list(arms.values()), meta
 
@@ -93,9 +94,26 @@ def _facts(plan: Plan, records: dict[str, Any]) -> list[TaskFacts]:
     found: dict[str, TaskFacts] = {}
     for arm in plan.arms:
         majority = records[arm.scores.fingerprint]["summary"].get("majority", {})
-        notes = records[arm.task_step.fingerprint]["summary"].get("notes", [])
-        found[arm.task] = TaskFacts(arm.task, majority, tuple(notes))
+        found[arm.task] = TaskFacts(arm.task, majority, tuple(_notes(arm.task, plan, records)))
     return list(found.values())
+
+
+def _notes(task: str, plan: Plan, records: dict[str, Any]) -> list[str]:
+    """What the plan, the split and the training steps of a task have to say to the reader, each thing once."""
+    notes = [note.text for note in plan.notes if note.task == task]
+    for arm in plan.arms:
+        if arm.task != task:
+            continue
+        notes += records[arm.task_step.fingerprint]["summary"].get("notes", [])
+        for step in arm.production():
+            summary = records[step.fingerprint]["summary"]
+            for key, fate in (("truncated", "cut at"), ("too_long", "left out, their prompts being over")):
+                if step.kind == "fit" and summary.get(key):
+                    notes.append(
+                        f"In the step {step.label!r}, {summary[key]} of {summary['texts']} training texts were {fate} "
+                        "the length limit (max_length)."
+                    )
+    return list(dict.fromkeys(notes))
 
 
 def hardware(plan: Plan) -> dict[str, Any]:
