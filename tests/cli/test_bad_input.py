@@ -154,7 +154,7 @@ def test_folders_that_cannot_be_written(told: Callable[..., str]) -> None:
 def test_asking_a_model_that_is_not_there(told: Callable[..., str]) -> None:
     assert "no member 'none'" in told("predict", "zoo/none", "data/pool.jsonl", "--out", "a.jsonl")
     assert "absent.jsonl" in told("eval", "zoo/nano", "absent.jsonl")
-    assert "no 'answer'" in told("eval", "scripted:scripted_world:weak", "data/pool.jsonl")
+    assert "No row has an answer" in told("eval", "scripted:scripted_world:weak", "data/pool.jsonl")
     Path("student").mkdir()
     Path("student/w2sg.json").write_text(json.dumps({"schema_version": 1, "modle": {"path": "x"}}))
     assert "perhaps you meant 'model'" in told("predict", "student", "data/pool.jsonl", "--out", "a.jsonl")

@@ -12,6 +12,7 @@ from w2sg.report.collect import collect
 from w2sg.report.examples import save_examples
 from w2sg.report.gather import gather, identity
 from w2sg.report.illustrate import illustrate
+from w2sg.report.page import write_page
 from w2sg.runs.experiment import Experiment
 from w2sg.runs.forecast import forecast
 from w2sg.runs.plan import Plan, make_plan
@@ -62,8 +63,6 @@ def use_threads(threads: int) -> None:
 
 def write_report(plan: Plan, store: Store, out: Path, computed: Iterable[str] = ()) -> None:
     """Compute the results of a finished run and write them, with the page; the marker that they stand comes last."""
-    from w2sg.report.page import write_page
-
     (out / REPORTED).unlink(missing_ok=True)
     arms, meta = gather(plan, store, computed)
     results = collect(arms, meta, resamples=plan.experiment.statistics.resamples)

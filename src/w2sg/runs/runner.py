@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import os
 import queue as queues
+import signal
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
@@ -154,7 +157,8 @@ def _run_in_pool(progress: _Progress, store: Store, runtime: RuntimeConfig, work
         while True:
             for step in progress.ready()[: workers - len(running)]:
                 del progress.waiting[step.fingerprint]
-                running[pool.submit(work, step, store.root, runtime, command)] = step
+                with _workers_deaf_to_interrupts():
+                    running[pool.submit(work, step, store.root, runtime, command)] = step
                 watcher.step_begins(step)
             if not running:
                 return
@@ -176,6 +180,16 @@ def _run_in_pool(progress: _Progress, store: Store, runtime: RuntimeConfig, work
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         messages.cancel_join_thread()
+
+
+@contextmanager
+def _workers_deaf_to_interrupts() -> Iterator[None]:
+    """Let processes that start inside never hear of Ctrl-C, not even while they import; this one hears of it after."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _pass_on(messages: Queue[Message], steps: dict[str, Step], watcher: Watcher) -> None:
