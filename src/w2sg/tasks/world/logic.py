@@ -1,7 +1,8 @@
 """Rule chaining: one fact, rules, and whether something is true, false or unknown.
 
-The chain takes one to six deductions. Rules that conclude the asked property with either sign are always there,
-so that nothing short of following the chain from the fact tells the answer.
+The chain takes one to six deductions. Rules that conclude the asked property with either sign are always there.
+The chain's rules stand in order, so the places of those two rules tell something of the answer: the best guess from
+places alone is right on 36, 51, 61, 68, 73 and 76 % at one to six deductions.
 """
 
 from __future__ import annotations
