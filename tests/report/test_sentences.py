@@ -51,6 +51,17 @@ def test_a_gain_that_self_distillation_explains():
     assert "the teacher's labels are not shown to be the reason" in sentence
 
 
+def test_a_gain_that_shuffled_labels_give_too_is_form_only():
+    finding, sentence = said(untuned=(2, 10), self_distillation=(1, 5), random_labels=(-3, 3))
+    assert finding == "form only"
+    assert sentence == (
+        "x beats the untuned student, but labels dealt out at random do about as well, so what the teacher's labels "
+        "say is not shown to matter: +6.0 points against the untuned student (+2.0 to +10.0), 0.0 against the student "
+        "trained on shuffled labels (−3.0 to +3.0). Also: +3.0 points against self-distillation (+1.0 to +5.0)."
+    )
+    assert said(untuned=(2, 10), self_distillation=(1, 5), random_labels=(4, 9))[0] == "helped"
+
+
 def test_a_gain_over_imitation_alone_is_damage_avoided():
     finding, sentence = said(untuned=(-3, 3), self_distillation=(-3, 3), imitation=(5, 9), teacher=(5, 9))
     assert finding == "damage avoided"

@@ -22,7 +22,7 @@ from w2sg.report.arms import ArmResult, RunMeta, StepRecord
 from w2sg.report.results import ComparisonRow, DifficultyRow, LabelRow, Results, ResultStratum, Row, Summary
 from w2sg.report.sentences import verdicts
 
-BASELINES = ("teacher", "untuned", "self-distillation", "imitation", "ceiling")
+BASELINES = ("teacher", "untuned", "self-distillation", "random-labels", "imitation", "ceiling")
 """What every method is compared against, where present."""
 
 CONTROLS = ("teacher", "untuned", "self-distillation", "random-labels")

@@ -31,7 +31,9 @@ GLOSSARY = {
     "imitation": "The plain method: the student is trained to repeat the teacher's answer. imitation-vote repeats the "
     "teacher's most frequent answer among several.",
     "ceiling": "The student trained on right answers to the same questions: what perfect labels would give.",
-    "helped, elicited, damage avoided": "Helped: the student beats both the untuned student and self-distillation. "
+    "helped, elicited, form only, damage avoided": "Helped: the student beats the untuned student, self-distillation "
+    "and the student trained on shuffled labels. Form only: it beats the untuned student, but shuffled labels do "
+    "as well. "
     "Elicited: it beats the untuned student, but is not shown to beat self-distillation, so that the teacher may have "
     "had no part in it. Damage avoided: it beats imitation, but not the untuned student.",
     "id, ood": "The two parts of the test. id: questions as hard as those that the teacher learnt from. ood: harder "

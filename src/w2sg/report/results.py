@@ -18,7 +18,9 @@ from w2sg.storage import read_json, write_json
 SCHEMA_VERSION = 1
 
 ResultStratum = Literal["all", "id", "ood"]
-Finding = Literal["helped", "elicited", "damage avoided", "above its teacher only", "no evidence", "harmed"]
+Finding = Literal[
+    "helped", "elicited", "form only", "damage avoided", "above its teacher only", "no evidence", "harmed"
+]
 
 
 class Part(BaseModel):
@@ -213,9 +215,11 @@ class Verdict(Part):
     method: str
     """The method judged."""
     finding: Finding
-    """`helped`: better (its interval excludes 0) than the untuned student and self-distillation. `elicited`: better
-    than the untuned student, not so or not compared with self-distillation. `damage avoided`: better than imitation,
-    not than the untuned student. `above its teacher only`: not so or not compared with the untuned student."""
+    """`helped`: better (its interval excludes 0) than the untuned student, self-distillation and, where there is one,
+    the student trained on shuffled labels. `elicited`: better than the untuned student, not so or not compared with
+    self-distillation. `form only`: better than the untuned student, not than shuffled labels. `damage avoided`:
+    better than imitation, not than the untuned student. `above its teacher only`: not so or not compared with the
+    untuned student."""
     uncorrected: bool
     """Whether Holm's correction takes the gain over the untuned student back."""
     sentence: str

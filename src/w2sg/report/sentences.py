@@ -21,19 +21,22 @@ _SHOWN = {
     "untuned": "the untuned student",
     "self-distillation": "self-distillation",
     "imitation": "plain imitation",
+    "random-labels": "the student trained on shuffled labels",
     "ceiling": "the ceiling",
 }
 _BRIEF: dict[Finding, str] = {
     "helped": "helped on",
     "elicited": "better than untuned, not shown to beat self-distillation, on",
+    "form only": "better than untuned, not shown to beat shuffled labels, on",
     "damage avoided": "better than imitation, not than the untuned student, on",
     "above its teacher only": "better than its teacher, not shown to beat the untuned student, on",
     "no evidence": "no evidence that it helps on",
     "harmed": "made the student worse on",
 }
 _NAMED: dict[Finding, tuple[str, ...]] = {
-    "helped": ("untuned", "self-distillation"),
+    "helped": ("untuned", "self-distillation", "random-labels"),
     "elicited": ("untuned", "self-distillation"),
+    "form only": ("untuned", "random-labels"),
     "damage avoided": ("imitation", "untuned"),
     "above its teacher only": ("teacher", "untuned"),
     "no evidence": ("untuned", "teacher", "self-distillation", "imitation"),
@@ -102,6 +105,8 @@ def judge(task: str, stratum: ResultStratum, method: str, rows: Mapping[str, Com
 def _finding(rows: Mapping[str, ComparisonRow]) -> Finding:
     gained = {against for against, row in rows.items() if row.low > 0}
     if "untuned" in gained:
+        if "random-labels" in rows and "random-labels" not in gained:
+            return "form only"
         return "helped" if "self-distillation" in gained else "elicited"
     if "untuned" in rows and "imitation" in gained:
         return "damage avoided"
@@ -120,6 +125,11 @@ def _claim(finding: Finding, method: str, rows: Mapping[str, ComparisonRow], onc
             return (
                 f"{method} beats the untuned student{once}, but the teacher's labels are not shown to be the reason: "
                 f"{measured}."
+            )
+        case "form only":
+            return (
+                f"{method} beats the untuned student{once}, but labels dealt out at random do about as well, so what "
+                f"the teacher's labels say is not shown to matter: {measured}."
             )
         case "damage avoided":
             but = "is below" if rows["untuned"].high < 0 else "is not shown to beat"
@@ -171,12 +181,12 @@ def _limits(finding: Finding, rows: Mapping[str, ComparisonRow]) -> Iterator[str
 
 def _uncorrected(finding: Finding, rows: Mapping[str, ComparisonRow]) -> bool:
     """Whether the gain over the untuned student is one that Holm's correction takes back."""
-    return finding in ("helped", "elicited") and rows["untuned"].p_holm > _SIGNIFICANT
+    return finding in ("helped", "elicited", "form only") and rows["untuned"].p_holm > _SIGNIFICANT
 
 
 def _rest(finding: Finding, rows: Mapping[str, ComparisonRow]) -> Iterator[str]:
     """The comparisons that the main sentence leaves out."""
-    others = ("self-distillation", "teacher", "imitation")
+    others = ("self-distillation", "random-labels", "teacher", "imitation")
     left = tuple(name for name in others if name in rows and name not in _NAMED[finding])
     if left:
         text = _against(rows, left)

@@ -13,6 +13,7 @@ from w2sg.report.sentences import WHERE, overview
 _STYLE = {
     "helped": "green",
     "elicited": "yellow",
+    "form only": "yellow",
     "damage avoided": "yellow",
     "above its teacher only": "yellow",
     "no evidence": "yellow",
