@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -90,6 +91,7 @@ FAMILIES = [
     ("gpt2", {}),
     ("opt", {}),
     ("bloom", {}),
+    ("mamba", {"state_size": 4}),
 ]
 
 
@@ -243,3 +245,38 @@ def test_ids_must_be_unique(tiny_model: TinyModel) -> None:
 
 def test_no_questions_give_no_responses(tiny_model: TinyModel) -> None:
     assert list(sample(load(tiny_model("llama")), [], PLAIN, seed=0, runtime=RuntimeConfig())) == []
+
+
+def test_the_threads_of_sampling_are_the_runtimes(tiny_model: TinyModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, before, seen = load(tiny_model("gpt_neox")), torch.get_num_threads(), []
+    forward = model.model.forward
+
+    @functools.wraps(forward)
+    def watched(**inputs: object) -> object:
+        seen.append(torch.get_num_threads())
+        return forward(**inputs)
+
+    monkeypatch.setattr(model.model, "forward", watched)
+    list(sample(model, REQUESTS, SamplingConfig(max_new_tokens=2), seed=3, runtime=RuntimeConfig(threads=before + 2)))
+    assert set(seen) == {before + 2}
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_too_little_memory_is_one_paragraph(
+    tiny_model: TinyModel, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    model = load(tiny_model("gpt_neox"))
+
+    def full(**inputs: object) -> object:
+        raise error
+
+    monkeypatch.setattr(model.model, "forward", full)
+    with pytest.raises(ModelError, match=r"memory ran out while sampling.*runtime\.slots"):
+        run(model, SamplingConfig(max_new_tokens=2))

@@ -293,3 +293,16 @@ def test_global_states_are_left_as_they_were(tiny_model: Callable[..., Path], tm
     run(tmp_path, tiny_model("llama"), texts(), FitConfig(epochs=1))
     assert torch.equal(before[0], torch.get_rng_state())
     assert before[1:] == (random.getstate(), np.random.get_state()[1].tolist(), torch.get_num_threads())
+
+
+def test_too_little_memory_is_one_paragraph(
+    tiny_model: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import LlamaForCausalLM
+
+    def full(*inputs: Any, **more: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(LlamaForCausalLM, "forward", full)
+    with pytest.raises(ModelError, match=r"memory ran out while training.*runtime\.micro_batch"):
+        run(tmp_path, tiny_model("llama"), texts())

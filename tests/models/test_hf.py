@@ -353,3 +353,78 @@ def test_a_hub_model_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ModelError, match="cannot be reached"):
         hf.load(ModelConfig(path="no-such-org/no-such-model"), CPU)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"temperature": 0.6, "top_p": 0.9, "top_k": 20, "do_sample": False},
+        {"early_stopping": True, "num_beams": 1},
+        {"pad_token_id": -1},
+    ],
+)
+def test_contradictory_generation_settings_are_no_obstacle_to_saving(
+    copy: Path, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    (copy / "generation_config.json").write_text(json.dumps({"eos_token_id": [3]} | settings))
+    model = load(copy)
+    assert model.stop_ids == {0, 3, 6}
+    hf.save(model, tmp_path / "saved")
+    assert load(tmp_path / "saved").stop_ids == model.stop_ids
+
+
+def test_generation_settings_that_sample_are_kept(copy: Path, tmp_path: Path) -> None:
+    (copy / "generation_config.json").write_text(json.dumps({"do_sample": True, "temperature": 0.6}))
+    hf.save(load(copy), tmp_path / "saved")
+    assert json.loads((tmp_path / "saved" / "generation_config.json").read_text())["temperature"] == 0.6
+
+
+def test_a_template_that_writes_todays_date_writes_the_same_every_day(copy: Path) -> None:
+    template = (copy / "chat_template.jinja").read_text()
+    dated = (
+        "\n{%- if not date_string is defined %}{%- set date_string = strftime_now('%d %b %Y') %}{%- endif %}"
+        "{{ date_string }} {{ strftime_now('%Y') }} "
+    )
+    (copy / "chat_template.jinja").write_text(dated + template)
+    model = load(copy)
+    expected = "26 Jul 2024 26 Jul 2024 <|user|>\n2<|end|>\n<|assistant|>\n"
+    assert model.dialogue.prompt_text(ask("2")) == expected
+    assert model.text(model.response_ids("It is 19.")) == "It is 19."
+
+
+def write_adapter(base: Path, folder: Path) -> LanguageModel:
+    from peft import LoraConfig, get_peft_model
+
+    model = load(base)
+    with hf.quiet():
+        settings = LoraConfig(r=4, target_modules=["q_proj"], init_lora_weights=False)
+        model.model = get_peft_model(model.model, settings)
+    model.model.save_pretrained(folder)
+    return model
+
+
+def test_an_adapter_without_safetensors_is_refused(tiny_model: TinyModel, tmp_path: Path) -> None:
+    write_adapter(tiny_model("llama"), tmp_path / "adapter")
+    (tmp_path / "adapter" / "adapter_model.safetensors").rename(tmp_path / "adapter" / "adapter_model.bin")
+    with pytest.raises(ModelError, match=r"no adapter_model\.safetensors.*pickles"):
+        hf.load(ModelConfig(path=str(tiny_model("llama"))), CPU, tuned=tmp_path / "adapter")
+
+
+def test_an_adapter_with_its_models_configuration_beside_it_is_an_adapter(
+    tiny_model: TinyModel, tmp_path: Path
+) -> None:
+    adapted = write_adapter(tiny_model("llama"), tmp_path / "adapter")
+    shutil.copy(tiny_model("llama") / "config.json", tmp_path / "adapter")
+    ids = torch.tensor([adapted.prompt_ids(ask("2"))])
+    with torch.no_grad():
+        expected = adapted.model.eval()(ids).logits
+        torch.testing.assert_close(load(tmp_path / "adapter").model(ids).logits, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_too_little_memory_for_loading_is_one_paragraph(tiny_model: TinyModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(model: Any, device: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(torch.nn.Module, "to", full)
+    with pytest.raises(ModelError, match=r"memory ran out while loading.*runtime\.slots"):
+        load(tiny_model("llama"))

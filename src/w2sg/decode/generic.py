@@ -1,6 +1,8 @@
 """Sampling from any causal language model, by its own forward pass: prompts run once where its cache can branch.
 
-Batches of like prompt length, padded on the left; rows that finish are taken out of the batch and its cache.
+Batches of like prompt length, padded on the left; rows that finish are taken out of the batch and its cache. Models
+that hand back no `past_key_values` (Mamba keeps its state under another name) read the whole text anew for every
+token, which is slow and right.
 """
 
 from __future__ import annotations
@@ -85,8 +87,10 @@ class _State:
         distinct = {id(prompt): prompt for prompt in prompts}
         self._start(list(distinct.values()))
         # Plain key-value caches branch and divide; recurrent states and other kinds start from every prompt anew.
-        self.divisible = isinstance(self._cache, DynamicCache) and all(
-            type(layer) is DynamicLayer for layer in self._cache.layers
+        self.divisible = (
+            self._cached
+            and isinstance(self._cache, DynamicCache)
+            and all(type(layer) is DynamicLayer for layer in self._cache.layers)
         )
         if len(distinct) < len(prompts):
             if self.divisible:
@@ -102,12 +106,21 @@ class _State:
         mask = [[0] * pad + [1] * len(prompt) for pad, prompt in zip(padding, prompts, strict=True)]
         self._cache: Any = None
         self._mask = torch.tensor(mask, device=self._device)
-        self._run(torch.tensor(ids, device=self._device), (self._mask.cumsum(-1) - 1).clamp(min=0))
+        self._ids = torch.tensor(ids, device=self._device)
+        self._run(self._ids, self._positions())
+        self._cached = _holds_state(self._cache)
 
     def feed(self, tokens: torch.Tensor) -> None:
         """Continue every row with its token."""
         self._mask = torch.cat((self._mask, self._mask.new_ones(len(tokens), 1)), -1)
-        self._run(tokens[:, None], self._mask.sum(-1, keepdim=True) - 1)
+        if self._cached:
+            self._run(tokens[:, None], self._mask.sum(-1, keepdim=True) - 1)
+        else:
+            self._cache, self._ids = None, torch.cat((self._ids, tokens[:, None]), -1)
+            self._run(self._ids, self._positions())
+
+    def _positions(self) -> torch.Tensor:
+        return (self._mask.cumsum(-1) - 1).clamp(min=0)
 
     def select(self, rows: torch.Tensor) -> None:
         """Keep the given rows, in that order; a row may be taken several times."""
@@ -117,8 +130,13 @@ class _State:
     def _run(self, ids: torch.Tensor, positions: torch.Tensor) -> None:
         extra = {"position_ids": positions, "logits_to_keep": 1}
         extra = {name: value for name, value in extra.items() if name in self._takes}
-        output = self._forward(
-            input_ids=ids, attention_mask=self._mask, past_key_values=self._cache, use_cache=True, **extra
-        )
+        if self._cache is not None:
+            extra["past_key_values"] = self._cache
+        output = self._forward(input_ids=ids, attention_mask=self._mask, use_cache=True, **extra)
         self._cache = getattr(output, "past_key_values", None)
         self.logits = output.logits[:, -1]
+
+
+def _holds_state(cache: Any) -> bool:
+    """Return whether a forward pass left something in the cache to continue from."""
+    return cache is not None and (not hasattr(cache, "layers") or len(cache.layers) > 0)

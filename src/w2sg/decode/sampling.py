@@ -61,6 +61,7 @@ def sample(
 
     Raises:
         DataError: two requests share an id.
+        ModelError: the memory runs out.
     """
     by_id(requests, "requests")
     done, told = set(finished), _Progress(progress, len(requests) * config.samples)
@@ -91,6 +92,8 @@ def _respond(
     runtime: RuntimeConfig,
     tick: Tick,
 ) -> list[Response]:
+    from w2sg.models.machine import enough_memory, threads
+
     branches: dict[tuple[int, int], Branch] = {}
     for place, request in enumerate(chunk):
         prompt = model.prompt_ids(request.prompt)
@@ -101,7 +104,9 @@ def _respond(
         for number in range(config.samples):
             numbers = uniforms(seed, request.id, number, limit) if config.temperature > 0 else np.empty(0)
             branches[place, number] = Branch(prompt, limit, numbers)
-    tokens = dict(zip(branches, engine_of(model)(model, list(branches.values()), config, runtime, tick), strict=True))
+    with threads(runtime.threads), enough_memory(f"sampling from {model.config.path!r}"):
+        found = engine_of(model)(model, list(branches.values()), config, runtime, tick)
+    tokens = dict(zip(branches, found, strict=True))
     rows = []
     for place, request in enumerate(chunk):
         for number in range(config.samples):

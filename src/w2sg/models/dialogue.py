@@ -1,7 +1,8 @@
 """How a conversation becomes token ids, once for training and sampling: template, BOS, end token, stop ids.
 
 Prompt and response are encoded apart and joined, so what a model is trained on is, id for id, what it meets and
-says when sampled; no merge can cross the boundary. Loading models is left to `models.hf`.
+says when sampled; no merge can cross the boundary. Templates that write today's date (`strftime_now`, as Llama 3
+does) are given one fixed date, so that a prompt has the same ids every day. Loading models is left to `models.hf`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any
 from w2sg.errors import ModelError
 from w2sg.records import Message, Prompt
 
+_DATE = "26 Jul 2024"  # what the templates of Llama 3 take for today where they cannot ask
+_FIXED_DATE = "{%- macro strftime_now(format) -%}" + _DATE + "{%- endmacro %}\n"
 _QUESTION, _ANSWER = "Qx7Q", "Ax7A"  # letters and digits that no template adds itself
 
 
@@ -82,7 +85,11 @@ class Dialogue:
 
         def apply(turns: Sequence[Message]) -> str:
             rows = [{"role": turn.role, "content": turn.content} for turn in turns]
-            return str(self.tokenizer.apply_chat_template(rows, tokenize=False, add_generation_prompt=not answered))
+            return str(
+                self.tokenizer.apply_chat_template(
+                    rows, tokenize=False, add_generation_prompt=not answered, **self._dated
+                )
+            )
 
         try:
             return apply(messages)
@@ -94,6 +101,16 @@ class Dialogue:
             return apply((first, *messages[2:]))
         except TemplateError as error:
             raise self._unusable(str(error)) from None
+
+    @cached_property
+    def _dated(self) -> dict[str, str]:
+        """What fixes the date of a template that asks for it: a macro of the function's name stands before it."""
+        template = self.tokenizer.chat_template
+        if isinstance(template, dict):
+            template = self.tokenizer.get_chat_template()
+        if "strftime_now" not in template:
+            return {}
+        return {"chat_template": _FIXED_DATE + template, "date_string": _DATE}
 
     def _unusable(self, why: str) -> ModelError:
         return ModelError(

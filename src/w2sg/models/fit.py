@@ -36,6 +36,7 @@ from w2sg.models.fit_launch import JOB, Job, launch, report, tell
 from w2sg.models.fit_trainer import ResponseTrainer, last_checkpoint
 from w2sg.models.hf import LanguageModel, dtype_of, load, quiet, save
 from w2sg.models.identity import resolve
+from w2sg.models.machine import enough_memory, threads
 from w2sg.records import Target
 from w2sg.seeding import derive
 from w2sg.storage import make_folder, read_json, write_json
@@ -85,7 +86,7 @@ def fit(
 
     Raises:
         DataError: no targets, or weights or soft targets that do not fit.
-        ModelError: the model does not load, no text fits its length, or the loss is not finite.
+        ModelError: the model does not load, no text fits its length, the memory runs out, or the loss is not finite.
         StoreError: the disk refuses.
     """
     job = Job(model, targets, config, seed, make_folder(folder), runtime, tuned)
@@ -116,7 +117,7 @@ def main(path: Path) -> None:
 
 
 def _train(job: Job, progress: Progress) -> FitResult:
-    with _scoped(job.runtime):
+    with _scoped(job.runtime), enough_memory(f"training {job.model.path!r}"):
         model, merge = _prepared(job)
         data = encode(model, job.targets, job.config)
         steps = schedule([len(text) for text in data.texts], job.config, job.seed)
@@ -331,14 +332,12 @@ def _finished(job: Job) -> FitResult | None:
 @contextlib.contextmanager
 def _scoped(runtime: RuntimeConfig) -> Iterator[None]:
     """Leave threads and global random states as they were: the Trainer seeds them all."""
-    threads, python, numpy_state = torch.get_num_threads(), random.getstate(), np.random.get_state()
+    python, numpy_state = random.getstate(), np.random.get_state()
     gpus = [torch.cuda.current_device()] if runtime.device != "cpu" and torch.cuda.is_available() else []
-    torch.set_num_threads(runtime.threads)
     try:
-        with torch.random.fork_rng(gpus):
+        with threads(runtime.threads), torch.random.fork_rng(gpus):
             yield
     finally:
-        torch.set_num_threads(threads)
         random.setstate(python)
         np.random.set_state(numpy_state)
 

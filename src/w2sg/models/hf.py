@@ -24,6 +24,7 @@ from w2sg.errors import ModelError, StoreError
 from w2sg.models.base import ModelConfig, RuntimeConfig
 from w2sg.models.dialogue import Dialogue
 from w2sg.models.identity import locate
+from w2sg.models.machine import enough_memory, out_of_memory, threads
 from w2sg.records import Prompt
 
 UNLIMITED = 1 << 30
@@ -119,8 +120,8 @@ def load(
         merge: fold an adapter into the weights it adapts (for sampling); False keeps it apart (for training).
 
     Raises:
-        ModelError: the model is missing, incomplete, damaged, of an unknown architecture, or its tokenizer does
-            not fit it.
+        ModelError: the model is missing, incomplete, damaged, of an unknown architecture or too large for the
+            memory, or its tokenizer does not fit it.
     """
     config, tuned = _without_adapter(config, tuned)
     base = locate(config)
@@ -129,12 +130,14 @@ def load(
     if Path(source).is_dir():
         check_folder(Path(source))
     device = device_of(runtime)
-    with quiet():
+    with quiet(), enough_memory(f"loading {source!r}"):
         model = _load_weights(source, config, dtype_of(runtime, device))
+        _mend_generation(model)
         if adapter:
-            model = _with_adapter(model, adapter, merge)
+            with threads(runtime.threads):
+                model = _with_adapter(model, adapter, merge)
         tokenizer = load_tokenizer(config, adapter or tuned)
-    model.to(device).eval()
+        model.to(device).eval()
     generation = getattr(model, "generation_config", None)
     ends = getattr(generation, "eos_token_id", None)
     ends = [ends] if isinstance(ends, int) else ends or []
@@ -147,7 +150,8 @@ def _without_adapter(config: ModelConfig, tuned: Path | None) -> tuple[ModelConf
     """Take a path to an adapter apart: the model that the adapter was trained on, and the adapter's folder."""
     folder = Path(locate(config))
     settings = folder / "adapter_config.json"
-    if tuned is not None or not settings.is_file() or (folder / "config.json").is_file():
+    weights = {path.name for path in folder.glob("*.safetensors")} - {_ADAPTER_WEIGHTS}
+    if tuned is not None or not settings.is_file() or ((folder / "config.json").is_file() and weights):
         return config, tuned
     try:
         stored = json.loads(settings.read_text(encoding="utf-8"))
@@ -206,6 +210,7 @@ def save(model: LanguageModel, folder: Path) -> None:
 
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
+_ADAPTER_WEIGHTS = "adapter_model.safetensors"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -255,9 +260,42 @@ def _load_weights(source: str, config: ModelConfig, dtype: torch.dtype) -> Any:
     return model
 
 
+_SAMPLING_ONLY = ("temperature", "top_p", "top_k", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff")
+
+
+def _mend_generation(model: Any) -> None:
+    """Drop generation settings that contradict one another: they load, but could not be saved with a tuned model.
+
+    Sampling here never reads them, beyond the end tokens.
+    """
+    from transformers import GenerationConfig
+
+    settings = getattr(model, "generation_config", None)
+    if settings is None:
+        return
+    if not settings.do_sample:
+        for name in _SAMPLING_ONLY:
+            if getattr(settings, name, None) is not None:
+                setattr(settings, name, None)
+    try:
+        settings.validate(strict=True)
+    except ValueError:
+        pad = settings.pad_token_id
+        model.generation_config = GenerationConfig(
+            bos_token_id=settings.bos_token_id,
+            eos_token_id=settings.eos_token_id,
+            pad_token_id=pad if pad is None or pad >= 0 else None,
+        )
+
+
 def _with_adapter(model: Any, folder: Path, merge: bool) -> Any:
     from peft import PeftModel
 
+    if not (folder / _ADAPTER_WEIGHTS).is_file():  # peft would read a pickle in its place
+        raise ModelError(
+            f"The adapter in {str(folder)!r} has no {_ADAPTER_WEIGHTS}. Other forms (*.bin) are pickles, which can "
+            "run any code when read: load it once where you trust it and write it anew with save_pretrained."
+        )
     with _explained(str(folder), "adapter"):
         adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=not merge)
         return adapted.merge_and_unload() if merge else adapted
@@ -271,6 +309,8 @@ def _explained(source: str, what: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as error:
+        if out_of_memory(error):
+            raise
         raise ModelError(f"The {what} {source!r} does not load. {_reason(source, error)}") from None
 
 
