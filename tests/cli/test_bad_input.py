@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 import scripted_world
 from w2sg.cli.main import app
+from w2sg.cli.student import read_student
+from w2sg.errors import ConfigError
 
 
 @pytest.fixture
@@ -164,7 +166,56 @@ def test_fitting_from_files_that_do_not_do(told: Callable[..., str]) -> None:
     models = ("--teacher", "scripted:scripted_world:weak", "--student", "scripted:scripted_world:strong")
     files = ("--labelled", "data/gold.jsonl", "--unlabelled", "data/pool.jsonl")
     assert "absent.jsonl" in told("fit", "--labelled", "absent.jsonl", *files[2:], *models, "--out", "s")
-    assert "perhaps you meant 'imitation-vote'" in told(
-        "fit", *files, *models, "--out", "s", "--method", "imitation-voting"
-    )
+    for name in ("imitation-voting", "teacher", "untuned", "ceiling"):
+        told_words = told("fit", *files, *models, "--out", "s", "--method", name)
+        assert f"--method {name!r}" in " ".join(told_words.split())
+        assert "Choose one of imitation," in " ".join(told_words.split())
     assert "no 'answer'" in told("fit", "--labelled", "data/pool.jsonl", *files[2:], *models, "--out", "s")
+
+
+@pytest.mark.parametrize(
+    "model", ["scripted:os:system", "./scripted:os:system/../../elsewhere", "/tmp", "zoo/nano", "./../elsewhere"]
+)
+def test_a_students_settings_reach_nothing_outside_its_folder(told: Callable[..., str], model: str) -> None:
+    """Students are passed on: one from a stranger must not run code."""
+    Path("student").mkdir()
+    Path("elsewhere").mkdir()
+    Path("student/w2sg.json").write_text(json.dumps({"model": {"path": model, "trust_remote_code": True}}))
+    Path("questions.jsonl").write_text(json.dumps({"id": "a", "question": "touch marker"}) + "\n")
+    assert "does not lie in" in told("predict", "student", "questions.jsonl", "--out", "a.jsonl")
+    Path("gold.jsonl").write_text(json.dumps({"id": "a", "question": "touch marker", "answer": "1"}) + "\n")
+    assert "does not lie in" in told("eval", "student", "gold.jsonl")
+    assert not Path("marker").exists()
+
+
+def test_a_students_settings_cannot_ask_for_remote_code(tmp_path: Path) -> None:
+    settings = {"model": {"path": "./model", "trust_remote_code": True, "revision": "x"}}
+    (tmp_path / "w2sg.json").write_text(json.dumps(settings))
+    model = read_student(str(tmp_path)).model
+    assert (model.path, model.trust_remote_code, model.revision) == (str(tmp_path / "model"), False, None)
+    assert read_student(str(tmp_path), trust_remote_code=True).model.trust_remote_code
+    (tmp_path / "model").symlink_to("/")
+    with pytest.raises(ConfigError, match="does not lie in"):
+        read_student(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["model", "README.md"])
+def test_fit_does_not_replace_what_it_did_not_write(told: Callable[..., str], name: str) -> None:
+    own = Path("mine") / name
+    own.mkdir(parents=True)
+    models = ("--teacher", "scripted:scripted_world:weak", "--student", "scripted:scripted_world:strong")
+    words = ("fit", "--labelled", "data/gold.jsonl", "--unlabelled", "data/pool.jsonl", *models)
+    assert "did not write" in told(*words, "--out", "mine")
+    assert list(Path("mine").iterdir()) == [own]
+
+
+def test_answers_go_nowhere_that_loses_something(told: Callable[..., str]) -> None:
+    before = Path("data/pool.jsonl").read_bytes()
+    Path("link.jsonl").symlink_to("data/pool.jsonl")
+    ask = ("predict", "scripted:scripted_world:weak", "data/pool.jsonl", "--out")
+    for out in ("data/pool.jsonl", "data/../data/pool.jsonl", "link.jsonl"):
+        assert "would replace" in told(*ask, out)
+    assert Path("data/pool.jsonl").read_bytes() == before
+    assert "is a folder" in told(*ask, "data")
+    assert "data/pool.jsonl" in told(*ask, "data/pool.jsonl/answers.jsonl")
+    assert not Path("runs").exists()  # nothing was asked

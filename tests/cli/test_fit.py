@@ -32,6 +32,7 @@ def w2sg(*words: str) -> Result:
 def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: Callable[..., Path]) -> list[str]:
     """The command's words for two random tiny models and forty gold rows, in the current folder."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("W2SG_STORE", raising=False)
     scripted_world.write_files(tmp_path, labelled=40, unlabelled=12)
     models = ["--teacher", str(tiny_model("llama")), "--student", str(tiny_model("qwen2"))]
     files = ["--labelled", "gold.jsonl", "--unlabelled", "pool.jsonl", "--out", "student"]
@@ -78,8 +79,21 @@ def test_a_student_is_made_described_and_asked(words: list[str]) -> None:
     rows = [json.loads(line) for line in Path("answers.jsonl").read_text().splitlines()]
     pool = [json.loads(line) for line in Path("pool.jsonl").read_text().splitlines()]
     assert [(row["id"], row["question"]) for row in rows] == [(row["id"], row["question"]) for row in pool]
-    graded = w2sg("eval", "moved/student", "gold.jsonl")
-    assert "on 40 questions" in " ".join(graded.stdout.split())
+    told = w2sg("eval", "moved/student", "gold.jsonl")
+    graded = " ".join(told.stdout.split())
+    assert "30 of 40 questions were used in training" in graded  # the card's ten are left
+    assert "on 40 questions" in graded
+    assert "on the others: accuracy 0.0%" in graded
+    assert "on 10 questions" in graded
+    Path("new.jsonl").write_text('{"id": "new", "question": "What is 900 plus 1?", "answer": "901"}\n')
+    assert "used in training" not in w2sg("eval", "moved/student", "new.jsonl").stdout
+    pooled = [{**row, "answer": "1"} for row in pool]
+    Path("pooled.jsonl").write_text("".join(json.dumps(row) + "\n" for row in pooled))
+    graded = " ".join(w2sg("eval", "moved/student", "pooled.jsonl").stdout.split())
+    assert "12 of 12 questions were used in training (12 in the pool)" in graded
+    assert "none is left" in graded
+    assert not list(Path("moved/student/store").rglob("pooled.jsonl"))
+    assert Path("runs/store").is_dir()
 
 
 def test_an_adapter_is_made_and_asked(words: list[str]) -> None:
@@ -106,6 +120,15 @@ def test_the_gold_is_divided_and_the_pool_is_all_for_the_student() -> None:
     assert "ceiling" not in experiment.arms()  # a pool has no gold to train on
     assert experiment.student_fit.lora is not None
     assert experiment.teacher_fit.lora is None
+
+
+def test_adapters_learn_ten_times_faster_up_to_a_limit() -> None:
+    def rate(student: str) -> float:
+        files = {"labelled": "gold.jsonl", "unlabelled": "pool.jsonl"}
+        return Wish(student, student, "imitation", files, lora=True).experiment("s").student_fit.learning_rate
+
+    assert rate("some/model") == 1e-4
+    assert rate("zoo/nano") == 3e-3
 
 
 @pytest.mark.parametrize(("words", "name"), [("My student!", "My-student"), ("", "student"), ("...", "student")])

@@ -103,3 +103,24 @@ def test_missing_folders(path: str) -> None:
 def test_zoo_members_that_do_not_exist() -> None:
     with pytest.raises(ModelError, match="zoo"):
         identity.resolve(ModelConfig(path="zoo/gigantic"))
+
+
+def test_parameters_are_counted_from_the_weights_an_adapter_as_what_it_adapts(tmp_path: Path) -> None:
+    base, adapter = tmp_path / "base", tmp_path / "adapter"
+    base.mkdir()
+    adapter.mkdir()
+    (base / "config.json").write_text("{}")
+    (base / "model.safetensors").write_bytes(bytes(2000))
+    (adapter / "adapter_model.safetensors").write_bytes(bytes(10))
+    settings = adapter / "adapter_config.json"
+
+    def guess(path: object) -> float:
+        return identity.parameter_guess(ModelConfig(path=str(path)))
+
+    settings.write_text(f'{{"base_model_name_or_path": "{base}"}}')
+    assert guess(base) == guess(adapter) == 1000
+    for unknown in ('{"base_model_name_or_path": "some/model"}', '{"base_model_name_or_path": 3}', "{}", "[]", "{"):
+        settings.write_text(unknown)
+        assert guess(adapter) == 0
+    assert guess("some/model") == guess(tmp_path / "absent") == 0
+    assert guess("scripted:any:thing") == 1

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from w2sg.cli.execute import use_threads
 from w2sg.cli.progress import Bars
-from w2sg.cli.student import Student, parameters
+from w2sg.cli.student import Student
+from w2sg.cli.threads import SMALL, use_threads
 from w2sg.decode.config import SamplingConfig
 from w2sg.models.base import RuntimeConfig
+from w2sg.models.identity import parameter_guess
 from w2sg.records import Role
 from w2sg.runs.plan import task_step
 from w2sg.runs.runner import choose_workers, run_steps
@@ -18,9 +19,6 @@ from w2sg.steps.base import Step
 from w2sg.steps.model import ModelRef, Node
 from w2sg.steps.sample import sample_step
 from w2sg.tasks import task_config
-
-SMALL = 50e6
-"""Parameters below which one thread is as fast as several."""
 
 PART: dict[Role, str] = {"transfer": "unlabelled", "test": "test"}
 """The file of a task whose rows all have the role."""
@@ -51,14 +49,14 @@ def ask_file(student: Student, file: Path, role: Role) -> Asked:
 
 def do(steps: list[Step], store: Store, student: Student) -> None:
     """Do the steps that the store does not hold, and what they rest on, with bars."""
-    # More threads only slow a small model down: they wait for each other at every layer.
-    use_threads(1 if 0 < parameters(student.model) < SMALL else choose_workers(RuntimeConfig()))
+    cores = choose_workers(RuntimeConfig())
+    runtime = RuntimeConfig(threads=1 if 0 < parameter_guess(student.model) < SMALL else cores)
+    use_threads(runtime.threads)
     wanted = {part.fingerprint: part for step in steps for part in step.ancestors()}
     with Bars({}) as bars:
-        run_steps(tuple(wanted.values()), store, RuntimeConfig(), workers=1, watcher=bars)
+        run_steps(tuple(wanted.values()), store, runtime, workers=1, watcher=bars)
 
 
-def store_for(model: str, given: Path | None) -> Store:
-    """Return the store to answer in: the given one, the student's own, or `runs/store`."""
-    own = Path(model) / "store"
-    return Store(given or (own if own.is_dir() else Path("runs") / "store"))
+def store_for(given: Path | None) -> Store:
+    """Return the store to answer in: the given one or `runs/store`, never the student's folder, which is passed on."""
+    return Store(given or Path("runs") / "store")

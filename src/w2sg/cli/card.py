@@ -7,14 +7,12 @@ from typing import Any
 
 import yaml
 
-from w2sg.cli.student import MODEL
+from w2sg.cli.student import CARD, MODEL
 from w2sg.report.results import ComparisonRow, Results, Summary
 from w2sg.runs.plan import Arm, Plan
 from w2sg.runs.store import Store
 from w2sg.steps.task import TaskSettings
 from w2sg.storage import write_atomic
-
-CARD = "README.md"
 
 
 def write_card(folder: Path, plan: Plan, arm: Arm, store: Store, results: Results) -> None:

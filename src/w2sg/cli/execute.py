@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from w2sg.cli.progress import Bars
+from w2sg.cli.threads import use_threads
 from w2sg.errors import UserError
 from w2sg.report.collect import collect
 from w2sg.report.examples import save_examples
@@ -53,12 +53,6 @@ def execute(experiment: Experiment, out: Path, store_folder: Path) -> Plan:
     if todo or not _stands(plan, out):
         write_report(plan, store, out, todo)
     return plan
-
-
-def use_threads(threads: int) -> None:
-    """Let this process compute with as many threads as a worker does. Comes before torch is imported."""
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(threads)
 
 
 def write_report(plan: Plan, store: Store, out: Path, computed: Iterable[str] = ()) -> None:

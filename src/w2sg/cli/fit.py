@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from w2sg.cli.options import Settings
+from w2sg.errors import ConfigError
 
 if TYPE_CHECKING:
     from w2sg.models.base import ModelConfig
@@ -45,12 +46,14 @@ def fit(
 
     from w2sg.cli.card import write_card
     from w2sg.cli.execute import REPORT, RESULTS, execute
-    from w2sg.cli.student import MODEL, Student, write_student
+    from w2sg.cli.student import MODEL, Student, check_ours, write_student
     from w2sg.report.results import Results
     from w2sg.report.terminal import show
     from w2sg.runs.store import Store
     from w2sg.steps.inputs import MODEL as CHECKPOINT
+    from w2sg.steps.inputs import read_items
 
+    check_ours(out)
     files = {"labelled": str(labelled), "unlabelled": str(unlabelled)}
     wish = Wish(teacher, student, method, files, seed, lora, settings or [])
     experiment = wish.experiment(out.resolve().name)
@@ -67,7 +70,8 @@ def fit(
         fit=arm.node.tuned.fingerprint,
     )
     store = Store(out / "store")
-    write_student(out, made, store.folder(arm.node.tuned) / CHECKPOINT)
+    items = read_items(store.folder(arm.task_step), ("supervise", "validate", "transfer"))
+    write_student(out, made, store.folder(arm.node.tuned) / CHECKPOINT, items)
     results = Results.load(out / RESULTS)
     write_card(out, plan, arm, store, results)
     console = Console()
@@ -98,7 +102,11 @@ class Wish:
         from w2sg.models.base import ModelConfig
         from w2sg.runs.experiment import Experiment
 
-        student_fit: dict[str, Any] = {"learning_rate": learning_rate(ModelConfig(path=self.student))}
+        self._check_method()
+        rate = learning_rate(ModelConfig(path=self.student))
+        student_fit: dict[str, Any] = {"learning_rate": rate}
+        if self.lora:
+            student_fit = {"learning_rate": float(f"{min(3e-3, 10 * rate):.1g}"), "lora": {}}
         split = {"seed": self.seed}  # the file task keeps shares of the gold for validation and test
         data = {
             "name": plain(name),
@@ -109,12 +117,23 @@ class Wish:
             "controls": ["teacher", "untuned", "self-distillation"],
             "seeds": [self.seed],
             "teacher_fit": {"learning_rate": learning_rate(ModelConfig(path=self.teacher))},
-            "student_fit": {"learning_rate": 1e-4, "lora": {}} if self.lora else student_fit,
+            "student_fit": student_fit,
         }
         # There is one task and one method here, so that no name need be spelled out.
         settings = [re.sub(r"^task\.", "tasks.", setting) for setting in self.settings]
         settings = [re.sub(r"^method\.", f"methods.{self.method}.", setting) for setting in settings]
         return Experiment.parse(override(data, settings), "The command")
+
+    def _check_method(self) -> None:
+        from w2sg.schedules.methods import CONTROLS, METHODS
+
+        parts = any(setting.startswith("method.") for setting in self.settings)
+        if self.method in CONTROLS or (self.method not in METHODS and not parts):
+            what = "a control, which makes no student from a pool" if self.method in CONTROLS else "no known method"
+            raise ConfigError(
+                f"--method {self.method!r} is {what}. Choose one of {', '.join(METHODS)}, or give a new name and its "
+                "parts, as in --method mine --set 'method.elicit={kind: vote}'."
+            )
 
 
 def plain(words: str) -> str:
@@ -125,7 +144,7 @@ def plain(words: str) -> str:
 def learning_rate(model: ModelConfig) -> float:
     """Return a peak learning rate that suits full fine-tuning of a model of this size: 1e-5 from half a billion
     parameters up, more below (about 3e-4 at a million). A model that is not on this disk counts as large."""
-    from w2sg.cli.student import parameters
+    from w2sg.models.identity import parameter_guess
 
-    size = parameters(model) or 5e8
+    size = parameter_guess(model) or 5e8
     return float(f"{min(1e-3, max(1e-5, 1e-5 * (5e8 / size) ** 0.55)):.1g}")

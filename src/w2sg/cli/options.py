@@ -47,9 +47,14 @@ AskingStore = Annotated[
         "--store",
         metavar="DIR",
         envvar="W2SG_STORE",
-        help="Where answers are kept on the way (default: the store in MODEL's folder, else runs/store).",
+        help="Where answers are kept on the way (default: runs/store).",
         show_default=False,
     ),
+]
+
+TrustRemoteCode = Annotated[
+    bool,
+    typer.Option("--trust-remote-code", help="Run code that comes with the model, if you trust its authors."),
 ]
 
 

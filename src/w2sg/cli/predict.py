@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from w2sg.cli.options import AskingStore
+from w2sg.cli.options import AskingStore, TrustRemoteCode
+from w2sg.errors import ConfigError, StoreError
 
 
 def predict(
@@ -15,6 +17,7 @@ def predict(
     questions: Annotated[Path, typer.Argument(metavar="FILE", help="Questions: JSONL, JSON or parquet.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the answers go (JSONL).")],
     store: AskingStore = None,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Answer a file of questions. Stopped and started again, it continues where it stopped.
 
@@ -34,7 +37,8 @@ def predict(
     from w2sg.steps.task import task_of
     from w2sg.storage import write_atomic
 
-    student, kept = read_student(model), store_for(model, store)
+    check_out(out, questions)
+    student, kept = read_student(model, trust_remote_code), store_for(store)
     asked = ask_file(student, questions, "transfer")
     do([asked.answers], kept, student)
     task = task_of(asked.answers)
@@ -48,3 +52,19 @@ def predict(
     unread = sum(row["answer"] is None for row in rows)
     words = f"{len(rows):,} answers in {out}; {unread:,} of them hold no answer that can be read."
     Console().print(Text(words))
+
+
+def check_out(out: Path, questions: Path) -> None:
+    """Refuse an output that would replace the questions or cannot be written, before hours of sampling.
+
+    Raises:
+        ConfigError, StoreError: it is the questions' own file, a folder, or in a folder that cannot be written.
+    """
+    from w2sg.storage import make_folder
+
+    if out.resolve() == questions.resolve():
+        raise ConfigError(f"--out {str(out)!r} is the file of the questions, which it would replace. Give another.")
+    if out.is_dir():
+        raise ConfigError(f"--out {str(out)!r} is a folder. Give the file that the answers go to.")
+    if not os.access(make_folder(out.parent), os.W_OK | os.X_OK):
+        raise StoreError(f"The folder {str(out.parent)!r} cannot be written. Give --out a file in another folder.")

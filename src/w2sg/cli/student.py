@@ -4,27 +4,35 @@ and `eval` ask it with. Any other model folder, zoo member or Hub id can be aske
     DIR/model/       what from_pretrained (or peft) loads
     DIR/README.md    the model card
     DIR/w2sg.json    how the student is asked, and which training step it came from
+    DIR/taught.json  hashes of the questions that taught the teacher, chose settings, or were the pool
     DIR/results.json, DIR/report.html, DIR/store/
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from w2sg.config import Config
-from w2sg.errors import ModelError, StoreError
+from w2sg.errors import ConfigError, StoreError
 from w2sg.models.base import ModelConfig
-from w2sg.models.identity import SCRIPTED, locate
-from w2sg.storage import make_folder, read_json, write_json
+from w2sg.records import Example, Item
+from w2sg.storage import make_folder, read_json, write_atomic, write_json
+from w2sg.tasks.duplicates import exact_key
 
 MODEL = "model"
+CARD = "README.md"
 SETTINGS = "w2sg.json"
+TAUGHT = "taught.json"
+MARKER = ".w2sg-fit"
+"""Says that the folder's model and card are ours, also while they are being replaced."""
 
 
 class Student(Config):
@@ -33,7 +41,7 @@ class Student(Config):
     schema_version: Literal[1] = 1
     """The version of this file's form."""
     model: ModelConfig
-    """The checkpoint; a path that begins with `./` lies in the student's own folder."""
+    """The checkpoint; in a student's folder `./model`."""
     task: dict[str, Any] = Field(default_factory=lambda: {"kind": "file"})
     """How questions are put and answers read: settings of a file task, without its files."""
     max_new_tokens: int = 256
@@ -42,42 +50,80 @@ class Student(Config):
     """The fingerprint of the training step that made it."""
 
 
-def parameters(model: ModelConfig) -> float:
-    """Return about how many parameters a model on this disk has, from the size of its weights; 0 where unknown."""
-    if model.path.startswith(SCRIPTED):
-        return 0.0
-    try:
-        return sum(file.stat().st_size for file in Path(locate(model)).glob("*.safetensors")) / 2
-    except ModelError:
-        return 0.0  # loading will tell what is wrong with the model
+def read_student(name: str, trust_remote_code: bool = False) -> Student:
+    """Return the student in the folder `name`, or plain settings for any other model that `name` means.
 
-
-def read_student(folder: str) -> Student:
-    """Return the student in `folder`, or plain settings for any other model that `folder` names.
+    A student's folder may come from anyone: its settings name a checkpoint inside it and nothing else, and whether
+    code that comes with a model runs is for the caller to say.
 
     Raises:
-        StoreError, ConfigError: its settings are damaged.
+        StoreError, ConfigError: its settings are damaged, or name a model that is not in the folder.
     """
-    path = Path(folder) / SETTINGS
+    folder = Path(name)
+    path = folder / SETTINGS
     if not path.is_file():
-        return Student(model=ModelConfig(path=folder))
+        return Student(model=ModelConfig(path=name, trust_remote_code=trust_remote_code))
     student = Student.parse(read_json(path), f"The student's settings {str(path)!r}")
-    if student.model.path.startswith("./"):
-        inside = str(Path(folder) / student.model.path)
-        student = student.model_copy(update={"model": student.model.model_copy(update={"path": inside})})
-    return student
+    inside = folder / student.model.path
+    if not student.model.path.startswith("./") or not inside.resolve().is_relative_to(folder.resolve()):
+        raise ConfigError(
+            f"The student's settings {str(path)!r} name the model {student.model.path!r}, which does not lie in the "
+            f"student's own folder. They must say './{MODEL}'; to ask another model, give its path in place of "
+            f"{name!r}."
+        )
+    changes = {"path": str(inside), "revision": None, "trust_remote_code": trust_remote_code}
+    return student.model_copy(update={"model": student.model.model_copy(update=changes)})
 
 
-def write_student(folder: Path, student: Student, checkpoint: Path) -> None:
+def check_ours(folder: Path) -> None:
+    """Refuse a folder whose model or card were not written by `w2sg fit`, which would replace them.
+
+    Raises:
+        StoreError: they are the user's own.
+    """
+    found = [name for name in (MODEL, CARD) if os.path.lexists(folder / name)]
+    if found and not any((folder / name).is_file() for name in (SETTINGS, MARKER)):
+        raise StoreError(
+            f"The folder {str(folder)!r} holds {' and '.join(found)} that w2sg fit did not write and would replace. "
+            "Give --out a folder that is new or empty."
+        )
+
+
+def key_of(example: Example) -> str:
+    """Return a short hash of what an example asks, whatever its case and spacing."""
+    return hashlib.sha256(exact_key(example).encode("utf-8", "replace")).hexdigest()[:24]
+
+
+def taught(name: str) -> dict[str, frozenset[str]]:
+    """Return the hashes of the questions that made the student in the folder `name`, by role; empty where unknown.
+
+    Raises:
+        StoreError: the file that holds them is damaged.
+    """
+    path = Path(name) / TAUGHT
+    if not path.is_file():
+        return {}
+    found = read_json(path)
+    if not isinstance(found, dict) or not all(isinstance(keys, list) for keys in found.values()):
+        raise StoreError(f"The file {str(path)!r} is damaged. Run the w2sg fit that made it again, or delete it.")
+    return {role: frozenset(map(str, keys)) for role, keys in found.items()}
+
+
+def write_student(folder: Path, student: Student, checkpoint: Path, items: Iterable[Item]) -> None:
     """Copy the checkpoint to `folder/model`, which appears whole, and write the settings last.
+
+    Args:
+        items: the questions that made the student.
 
     Raises:
         StoreError: the disk refuses.
     """
     path = folder / SETTINGS
-    if path.is_file() and (folder / MODEL).is_dir() and read_json(path).get("fit") == student.fit:
+    whole = path.is_file() and (folder / TAUGHT).is_file() and (folder / MODEL).is_dir()
+    if whole and read_json(path).get("fit") == student.fit:
         return
     make_folder(folder)
+    write_atomic(folder / MARKER, "The model, the card and the report in this folder were written by w2sg fit.\n")
     path.unlink(missing_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{MODEL}.", suffix=".tmp", dir=folder))
     try:
@@ -92,4 +138,8 @@ def write_student(folder: Path, student: Student, checkpoint: Path) -> None:
         ) from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+    keys: dict[str, set[str]] = {}
+    for item in items:
+        keys.setdefault(item.role, set()).add(key_of(item.example))
+    write_json(folder / TAUGHT, {role: sorted(found) for role, found in keys.items()})
     write_json(path, student.model_dump(mode="json"))

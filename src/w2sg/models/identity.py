@@ -80,6 +80,26 @@ def resolve(config: ModelConfig) -> dict[str, Any]:
     return {"files": {path.name: _digest(path) for path in files}}
 
 
+def parameter_guess(config: ModelConfig) -> float:
+    """Return about how many parameters a model on this disk has, from the size of its weights (2 bytes each).
+
+    An adapter counts as the model that it adapts, a scripted model as one parameter, an unknown model as 0.
+    """
+    if config.path.startswith(SCRIPTED):
+        return 1.0
+    try:
+        folder = Path(locate(config))
+        adapter = folder / "adapter_config.json"
+        if adapter.is_file() and not (folder / "config.json").is_file():
+            base = json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"]
+            folder = Path(locate(config.model_copy(update={"path": base})))
+            if not (folder / "config.json").is_file():
+                return 0.0
+        return sum(file.stat().st_size for file in folder.glob("*.safetensors")) / 2
+    except (ModelError, OSError, ValueError, KeyError, TypeError, AttributeError):
+        return 0.0  # loading will tell what is wrong with the model
+
+
 def _digest(path: Path) -> str:
     """Return the file's SHA-256, remembered by path, size and time of change: weights can be many gigabytes."""
     state = path.stat()

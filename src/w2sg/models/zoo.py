@@ -65,7 +65,7 @@ def member(name: str) -> Member:
     """
     short = name.removeprefix(PREFIX)
     if short not in MEMBERS:
-        raise ModelError(f"The zoo has no member {name!r}{suggest(name, names())}; it has {', '.join(names())}.")
+        raise ModelError(f"The zoo has no member {name!r}{suggest(name, names())}. See: w2sg zoo list")
     return MEMBERS[short]
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
+from w2sg.models.identity import parameter_guess
 from w2sg.runs.plan import Plan
 from w2sg.runs.store import State, Store
 from w2sg.steps.base import Step
@@ -18,6 +18,7 @@ from w2sg.steps.task import TaskSettings
 _TOKENS_PER_RESPONSE = 60
 _TOKENS_PER_TARGET = 120
 _ROWS = 1000  # of a role whose size only the data tell
+_PARAMETERS = 1e9  # of a model that is not on this disk
 _SECONDS_TO_START = 3.0
 _FLOPS_PER_SECOND = 2e10  # of one CPU core; a GPU is a hundred times faster, and its first step corrects this
 
@@ -108,16 +109,4 @@ def _rate(step: Step, history: list[dict[str, Any]], cost: str, passes: int) -> 
         and record["identity"]["kind"] == step.kind
         and record["identity"]["settings"]["model"]["content"] == model.content
     ]
-    return median(measured) if measured else passes * _parameters(model.config.path) / _FLOPS_PER_SECOND
-
-
-def _parameters(path: str) -> float:
-    """A guess at the number of parameters, from the size of the weights (2 bytes each) or from nothing."""
-    from w2sg.models.base import ModelConfig
-    from w2sg.models.identity import locate
-
-    if path.startswith("scripted:"):
-        return 1.0
-    folder = Path(locate(ModelConfig(path=path)))
-    size = sum(file.stat().st_size for file in folder.glob("*.safetensors")) if folder.is_dir() else 0
-    return size / 2 or 1e9
+    return median(measured) if measured else passes * (parameter_guess(model.config) or _PARAMETERS) / _FLOPS_PER_SECOND
