@@ -10,12 +10,12 @@ from w2sg.models.machine import enough_memory, threads
 
 
 def test_memory_is_explained_once_and_other_errors_pass() -> None:
-    with pytest.raises(ModelError, match=r"^The memory ran out while loading 'm'"), enough_memory("training 'm'"):
-        with enough_memory("loading 'm'"):
-            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+    once = pytest.raises(ModelError, match=r"^The memory ran out while loading 'm'")
+    with once, enough_memory("training 'm'"), enough_memory("loading 'm'"):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
     with pytest.raises(ModelError, match="while reading"), enough_memory("reading"):
         raise MemoryError
-    with pytest.raises(RuntimeError, match="^shapes differ$"), enough_memory("training"):
+    with pytest.raises(RuntimeError, match=r"^shapes differ$"), enough_memory("training"):
         raise RuntimeError("shapes differ")
 
 
