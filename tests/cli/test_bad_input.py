@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 import scripted_world
 from w2sg.cli.main import app
-from w2sg.cli.student import read_student
+from w2sg.cli.student import check_ours, read_student
 from w2sg.errors import ConfigError
 
 
@@ -173,9 +174,7 @@ def test_fitting_from_files_that_do_not_do(told: Callable[..., str]) -> None:
     assert "no 'answer'" in told("fit", "--labelled", "data/pool.jsonl", *files[2:], *models, "--out", "s")
 
 
-@pytest.mark.parametrize(
-    "model", ["scripted:os:system", "./scripted:os:system/../../elsewhere", "/tmp", "zoo/nano", "./../elsewhere"]
-)
+@pytest.mark.parametrize("model", ["scripted:os:system", "./scripted:os:system", "/tmp", "zoo/nano", "./../elsewhere"])
 def test_a_students_settings_reach_nothing_outside_its_folder(told: Callable[..., str], model: str) -> None:
     """Students are passed on: one from a stranger must not run code."""
     Path("student").mkdir()
@@ -183,9 +182,11 @@ def test_a_students_settings_reach_nothing_outside_its_folder(told: Callable[...
     Path("student/w2sg.json").write_text(json.dumps({"model": {"path": model, "trust_remote_code": True}}))
     Path("questions.jsonl").write_text(json.dumps({"id": "a", "question": "touch marker"}) + "\n")
     assert "does not lie in" in told("predict", "student", "questions.jsonl", "--out", "a.jsonl")
+    with chdir("student"):
+        assert "does not lie in" in told("predict", ".", "../questions.jsonl", "--out", "a.jsonl")
     Path("gold.jsonl").write_text(json.dumps({"id": "a", "question": "touch marker", "answer": "1"}) + "\n")
     assert "does not lie in" in told("eval", "student", "gold.jsonl")
-    assert not Path("marker").exists()
+    assert not list(Path().rglob("marker"))
 
 
 def test_a_students_settings_cannot_ask_for_remote_code(tmp_path: Path) -> None:
@@ -194,6 +195,8 @@ def test_a_students_settings_cannot_ask_for_remote_code(tmp_path: Path) -> None:
     model = read_student(str(tmp_path)).model
     assert (model.path, model.trust_remote_code, model.revision) == (str(tmp_path / "model"), False, None)
     assert read_student(str(tmp_path), trust_remote_code=True).model.trust_remote_code
+    with chdir(tmp_path):
+        assert read_student(".").model.path == str(tmp_path / "model")
     (tmp_path / "model").symlink_to("/")
     with pytest.raises(ConfigError, match="does not lie in"):
         read_student(str(tmp_path))
@@ -207,6 +210,8 @@ def test_fit_does_not_replace_what_it_did_not_write(told: Callable[..., str], na
     words = ("fit", "--labelled", "data/gold.jsonl", "--unlabelled", "data/pool.jsonl", *models)
     assert "did not write" in told(*words, "--out", "mine")
     assert list(Path("mine").iterdir()) == [own]
+    Path("mine/.w2sg-fit").touch()  # what a fit leaves that was killed while it wrote
+    check_ours(Path("mine"))
 
 
 def test_answers_go_nowhere_that_loses_something(told: Callable[..., str]) -> None:

@@ -64,8 +64,9 @@ def read_student(name: str, trust_remote_code: bool = False) -> Student:
     if not path.is_file():
         return Student(model=ModelConfig(path=name, trust_remote_code=trust_remote_code))
     student = Student.parse(read_json(path), f"The student's settings {str(path)!r}")
-    inside = folder / student.model.path
-    if not student.model.path.startswith("./") or not inside.resolve().is_relative_to(folder.resolve()):
+    # Absolute, for a path relative to `.` could read as a Hub id or a script.
+    inside = (folder / MODEL).resolve()
+    if student.model.path != f"./{MODEL}" or not inside.is_relative_to(folder.resolve()):
         raise ConfigError(
             f"The student's settings {str(path)!r} name the model {student.model.path!r}, which does not lie in the "
             f"student's own folder. They must say './{MODEL}'; to ask another model, give its path in place of "

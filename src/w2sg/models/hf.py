@@ -318,7 +318,10 @@ def _reason(source: str, error: Exception) -> str:
     first = " ".join(str(error).split())
     first = first if len(first) <= 300 else first[:297] + "..."
     if "trust_remote_code" in str(error):
-        return "It comes with code of its own; if you trust its authors, set trust_remote_code: true."
+        return (
+            "It comes with code of its own; if you trust its authors, set trust_remote_code: true (for predict and "
+            "eval, give --trust-remote-code)."
+        )
     if type(error).__name__ == "SafetensorError" or ("afetensor" in first and Path(source).is_dir()):
         return f"Its weights are damaged or incomplete ({first}). Copy or download them again."
     if "does not recognize this architecture" in first or "Unrecognized" in first:
