@@ -5,7 +5,8 @@ import pytest
 from pydantic import ValidationError
 
 from w2sg.errors import StoreError
-from w2sg.report.results import Results, Row, document
+from w2sg.report.results import Results, Row
+from w2sg.report.schema_docs import document
 
 
 def test_round_trip(results, tmp_path):
