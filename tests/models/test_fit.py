@@ -147,6 +147,33 @@ def test_micro_batches_change_only_rounding(
         assert far(found[size][0], found[0][0]) < 2e-3
 
 
+@pytest.mark.parametrize("family", ["llama", "qwen2"])
+def test_packing_changes_only_rounding(family: str, tiny_model: Callable[..., Path], tmp_path: Path) -> None:
+    """Texts in one row see only themselves: the same losses and weights as in rows of their own."""
+    path = tiny_model(family)
+    targets = weighted(load(ModelConfig(path=str(path)), CPU))
+    found = {}
+    for packing in ("off", "on"):
+        runtime = CPU.model_copy(update={"packing": packing})
+        result = run(tmp_path / packing, path, targets, runtime=runtime)
+        found[packing] = (weights(tmp_path / packing / "model"), [loss for _, loss in result.losses])
+    assert found["on"][1] == pytest.approx(found["off"][1], abs=1e-4)
+    assert far(found["on"][0], found["off"][0]) < 2e-3
+
+
+def test_a_model_whose_texts_see_each_other_is_not_packed(tiny_model: Callable[..., Path], tmp_path: Path) -> None:
+    from w2sg.models import fit as module
+
+    model = load(ModelConfig(path=str(tiny_model("llama"))), CPU)
+    assert module._keeps_texts_apart(model)
+    forward = model.model.forward
+    model.model.forward = lambda position_ids=None, **given: forward(**given)  # deaf to positions
+    assert not module._keeps_texts_apart(model)
+    assert not module._packed(CPU, model)
+    with pytest.raises(ModelError, match="cannot be trained on packed texts"):
+        module._packed(CPU.model_copy(update={"packing": "on"}), model)
+
+
 def test_activation_checkpointing_changes_nothing(tiny_model: Callable[..., Path], tmp_path: Path) -> None:
     config = TINY.model_copy(update={"activation_checkpointing": True})
     plain = run(tmp_path / "a", tiny_model("llama"), texts())

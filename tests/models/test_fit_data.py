@@ -38,6 +38,18 @@ def test_places_targets_and_weights_of_a_padded_batch() -> None:
     assert batch.probabilities is None
 
 
+def test_packed_texts_stand_in_one_row_and_count_their_own_positions() -> None:
+    both = [text("a", [1, 2, 3, 4, 5], 2, [1, 0.5, 2]), text("b", [6, 7, 8], 2, [3])]
+    batch, padded = collate(both, pad_id=0, packed=True), collate(both, pad_id=0)
+    assert batch.ids.tolist() == [[1, 2, 3, 4, 6, 7]]
+    assert batch.positions is not None
+    assert batch.positions.tolist() == [[0, 1, 2, 3, 0, 1]]
+    assert batch.places.tolist() == [1, 2, 3, 5]
+    assert batch.token_ids.tolist() == padded.token_ids.tolist()
+    assert batch.weights.tolist() == padded.weights.tolist()
+    assert padded.positions is None
+
+
 def test_tokens_of_weight_zero_are_left_out() -> None:
     batch = collate([text("a", [1, 2, 3, 4], 1, [0, 1, 0])], pad_id=0)
     assert (batch.places.tolist(), batch.token_ids.tolist(), batch.weights.tolist()) == ([1], [[3]], [1])

@@ -51,6 +51,8 @@ class RuntimeConfig(Config):
     """CPU threads per worker."""
     micro_batch: int = runtime(0, ge=0)
     """Sequences per forward pass in training; 0 chooses."""
+    packing: Literal["auto", "on", "off"] = runtime("auto")
+    """Train several texts in one row, kept apart by their positions; `auto`: where the model uses flash attention."""
     slots: int = runtime(0, ge=0)
     """Sequences sampled side by side; 0 chooses."""
     processes: int = runtime(1, ge=1)

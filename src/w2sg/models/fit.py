@@ -6,7 +6,8 @@ targets, reports entropies that nobody asked for and costs some 8 ms more per st
 the weighted loss on responses. Texts become batches in `models.fit_data`; settings are in `models.fit_config`.
 
 Padding is on the right and no mask is passed: under causal attention a real token never sees a pad. Texts of like
-length share a batch, which leaves a few percent of padding; packing would spare those, and is slow on a CPU.
+length share a batch, which leaves a few percent of padding; packing spares those where attention keeps texts apart
+without a mask, and is slow on a CPU.
 """
 
 from __future__ import annotations
@@ -124,7 +125,14 @@ def _train(job: Job, progress: Progress) -> FitResult:
         arguments = _arguments(job, len(steps), model)
         sequences, tokens = _micro_batch(job, model)
         batches = StepBatches(
-            data.texts, steps, model.pad_id, sequences, tokens, arguments.process_index, arguments.world_size
+            data.texts,
+            steps,
+            model.pad_id,
+            sequences,
+            tokens,
+            arguments.process_index,
+            arguments.world_size,
+            packed=_packed(job.runtime, model),
         )
         use_cache = model.model.config.use_cache
         with quiet():
@@ -202,6 +210,35 @@ def _prepared(job: Job) -> tuple[LanguageModel, bool]:
             f"{' '.join(str(error).split())} Name linear layers of the model, or use 'auto'."
         ) from None
     return model, tuned is not None or model.config.path != job.model.path
+
+
+def _packed(runtime: RuntimeConfig, model: LanguageModel) -> bool:
+    """Whether texts share rows: where attention works on the borders themselves (flash attention), it spares all
+    padding; elsewhere the mask that keeps texts apart costs more than padding does."""
+    flash = "flash" in str(getattr(model.model.config, "_attn_implementation", ""))
+    if runtime.packing == "off" or (runtime.packing == "auto" and not flash):
+        return False
+    if not _keeps_texts_apart(model):
+        if runtime.packing == "auto":
+            return False
+        raise ModelError(
+            f"The model {model.config.path!r} cannot be trained on packed texts: with this attention, a text in a "
+            "row sees the one before it. Set runtime.packing to off (or auto)."
+        )
+    return True
+
+
+@torch.no_grad()
+def _keeps_texts_apart(model: LanguageModel) -> bool:
+    """Whether a text in a packed row is read as if it stood alone: its logits must not depend on its neighbour."""
+    vocabulary = model.model.get_input_embeddings().weight.shape[0]
+    positions = torch.tensor([[0, 1, 2, 3, 0, 1, 2, 3]], device=model.device)
+    read = []
+    for neighbour in (0, 1):
+        ids = torch.tensor([[(place * 7 + neighbour * (place < 4) * 3) % vocabulary for place in range(8)]])
+        logits = model.model(input_ids=ids.to(model.device), position_ids=positions, use_cache=False).logits
+        read.append(logits[0, 4:].float())
+    return bool((read[0] - read[1]).abs().max() <= 1e-2 * read[0].std())
 
 
 def _check_adapter(model: LanguageModel, lora: LoraConfig, folder: Path) -> None:

@@ -54,6 +54,9 @@ class TrainingTexts:
 class MicroBatch:
     """B texts of T tokens, padded on the right: no mask is needed, as a causal model never looks right.
 
+    Packed texts stand in one row (B = 1), one after the other, with `positions` (1, T) that begin anew at each text:
+    from those attention knows the borders, and no text sees another.
+
     `places` are the N flat positions (row * T + column) whose next token carries loss; `token_ids` and
     `probabilities` are their targets (N, K), K = 1 for one-hot ones; `weights` (N).
     """
@@ -63,13 +66,15 @@ class MicroBatch:
     token_ids: torch.Tensor
     probabilities: torch.Tensor | None
     weights: torch.Tensor
+    positions: torch.Tensor | None = None
 
     def to(self, device: torch.device) -> MicroBatch:
         """Return the batch on `device`."""
         probabilities = None if self.probabilities is None else self.probabilities.to(device, non_blocking=True)
         moved = (self.ids, self.places, self.token_ids, self.weights)
         ids, places, token_ids, weights = (tensor.to(device, non_blocking=True) for tensor in moved)
-        return MicroBatch(ids, places, token_ids, probabilities, weights)
+        positions = None if self.positions is None else self.positions.to(device, non_blocking=True)
+        return MicroBatch(ids, places, token_ids, probabilities, weights, positions)
 
 
 def encode(model: LanguageModel, targets: Sequence[Target], config: FitConfig) -> TrainingTexts:
@@ -178,23 +183,25 @@ def cut(lengths: Sequence[int], sequences: int, tokens: int) -> list[slice]:
     return slices
 
 
-def collate(texts: Sequence[TrainingText], pad_id: int) -> MicroBatch:
-    """Pad texts on the right and gather the places, targets and weights of their loss.
+def collate(texts: Sequence[TrainingText], pad_id: int, packed: bool = False) -> MicroBatch:
+    """Pad texts on the right, or pack them into one row, and gather the places, targets and weights of their loss.
 
     The last token predicts nothing and is left out; so are places of weight 0.
     """
-    width = max(len(text) for text in texts) - 1
-    ids = np.full((len(texts), width), pad_id, dtype=np.int64)
+    lengths = [len(text) - 1 for text in texts]
+    width = max(lengths)
+    starts = np.cumsum([0, *lengths[:-1]]) if packed else np.arange(len(texts)) * width
+    ids = np.full(sum(lengths) if packed else len(texts) * width, pad_id, dtype=np.int64)
     places: list[np.ndarray] = []
     weights: list[np.ndarray] = []
     next_ids: list[np.ndarray] = []
     kept: list[np.ndarray] = []
-    for row, text in enumerate(texts):
-        ids[row, : len(text) - 1] = text.ids[:-1]
+    for start, length, text in zip(starts, lengths, texts, strict=True):
+        ids[start : start + length] = text.ids[:-1]
         weight = np.asarray(text.weights)
         keep = np.flatnonzero(weight)
         kept.append(keep)
-        places.append(row * width + text.prompt_length - 1 + keep)
+        places.append(start + text.prompt_length - 1 + keep)
         weights.append(weight[keep])
         next_ids.append(np.asarray(text.ids[text.prompt_length :], dtype=np.int64)[keep])
     token_ids = torch.from_numpy(np.concatenate(next_ids))[:, None]
@@ -202,11 +209,12 @@ def collate(texts: Sequence[TrainingText], pad_id: int) -> MicroBatch:
     if any(text.soft is not None for text in texts):
         token_ids, probabilities = _soft(texts, kept, token_ids)
     return MicroBatch(
-        torch.from_numpy(ids),
+        torch.from_numpy(ids.reshape(1 if packed else len(texts), -1)),
         torch.from_numpy(np.concatenate(places)),
         token_ids,
         probabilities,
         torch.from_numpy(np.concatenate(weights)).float(),
+        torch.from_numpy(np.concatenate([np.arange(length) for length in lengths]))[None] if packed else None,
     )
 
 
@@ -245,6 +253,7 @@ class StepBatches(torch.utils.data.Dataset[list[MicroBatch]]):
     tokens: int
     rank: int = 0
     world: int = 1
+    packed: bool = False
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -253,10 +262,10 @@ class StepBatches(torch.utils.data.Dataset[list[MicroBatch]]):
         batch = sorted((self.texts[place] for place in self.steps[step]), key=lambda text: (-len(text), text.id))
         mine = batch[self.rank :: self.world]
         if not mine:  # a process without texts still takes part in the exchange of gradients, with weight 0
-            idle = collate(batch[-1:], self.pad_id)
+            idle = collate(batch[-1:], self.pad_id, self.packed)
             return [replace(idle, weights=torch.zeros_like(idle.weights))]
         parts = cut([len(text) for text in mine], self.sequences, self.tokens)
-        return [collate(mine[part], self.pad_id) for part in parts]
+        return [collate(mine[part], self.pad_id, self.packed) for part in parts]
 
     def total_weight(self, step: int) -> float:
         """Return the sum of all token weights in a step's batch, over all processes."""

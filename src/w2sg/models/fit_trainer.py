@@ -138,7 +138,8 @@ class ResponseTrainer(Trainer):  # type: ignore[misc]
         """
         self._places = batch.places
         try:
-            logits: torch.Tensor = model(input_ids=batch.ids, use_cache=False).logits
+            packed = {} if batch.positions is None else {"position_ids": batch.positions}
+            logits: torch.Tensor = model(input_ids=batch.ids, use_cache=False, **packed).logits
         finally:
             self._places = None
         if logits.shape[:2] == batch.ids.shape:  # a model whose head is no module of its own
