@@ -48,7 +48,7 @@ def test_every_fault_with_its_line(tmp_path: Path) -> None:
     report = check_file(path)
     assert not report.ok
     assert report.rows == 27
-    assert [fault.line for fault in report.faults] == [21, 22, 23, 26]
+    assert [fault.line for fault in report.faults] == [21, 22, 23, 26, 27]
     assert report.unparseable == 1
     assert "'seven'" in report.faults[2].message
     assert "on line 25" in report.faults[3].message

@@ -27,6 +27,7 @@ def plan(
     from rich.text import Text
 
     from w2sg.cli.progress import clock
+    from w2sg.models.identity import parameter_guess
     from w2sg.runs.forecast import forecast
     from w2sg.runs.plan import make_plan
     from w2sg.runs.runner import choose_workers
@@ -51,4 +52,9 @@ def plan(
         seconds = max(sum(part.seconds for part in todo) / workers, max(part.seconds for part in todo))
         words += f" About {clock(seconds)} on {workers} worker{'s' if workers > 1 else ''}, by the models' size or by"
         words += " what like steps took before."
+        words += "".join(
+            f" The size of {model.path!r} is not known here, so its steps are guessed as those of a billion parameters."
+            for model in dict.fromkeys((chosen.teacher, chosen.student))
+            if not model.path.startswith("scripted:") and not parameter_guess(model)
+        )
     console.print(Text(words))

@@ -116,6 +116,14 @@ class Bars:
             )
         self._move_whole()
 
+    def steps_lost(self, step: Step, count: int) -> None:
+        """Count the steps that a failure takes with it."""
+        self._ended += count
+        if count:
+            self._console.print(
+                f"{count} steps rest on {step.label!r} and are not done.", markup=False, highlight=False
+            )
+
     def _weight(self, fingerprint: str) -> float:
         return self._expected.get(fingerprint, 1.0)
 

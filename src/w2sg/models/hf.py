@@ -197,6 +197,8 @@ def save(model: LanguageModel, folder: Path) -> None:
                 model.tokenizer.save_pretrained(fresh)
                 settings.save_pretrained(fresh)
             fresh.chmod(0o755)
+            for path in fresh.iterdir():  # libraries write weights for their owner alone
+                path.chmod(0o644)
             if folder.exists():
                 shutil.rmtree(folder)
             os.replace(fresh, folder)

@@ -44,6 +44,9 @@ class Watcher(Protocol):
     def step_ends(self, step: Step, failure: str = "") -> None:
         """The step is done, or failed."""
 
+    def steps_lost(self, step: Step, count: int) -> None:
+        """`count` steps rest on the failed `step` and are not done."""
+
 
 class Quiet:
     """The watcher that says nothing."""
@@ -55,6 +58,8 @@ class Quiet:
     def step_moves(self, step: Step, done: int, total: int, note: str) -> None: ...
 
     def step_ends(self, step: Step, failure: str = "") -> None: ...
+
+    def steps_lost(self, step: Step, count: int) -> None: ...
 
 
 @dataclass
@@ -80,7 +85,7 @@ class _Progress:
             if any(parent.fingerprint in lost for parent in other.parents.values()):
                 lost.add(other.fingerprint)
                 del self.waiting[other.fingerprint]
-                watcher.step_ends(other, f"rests on {step.label!r}, which failed")
+        watcher.steps_lost(step, len(lost) - 1)
 
 
 def run_steps(

@@ -101,6 +101,7 @@ def check_file(path: Path) -> FileReport:
             records.append(entry)
     lines = [record.line for record in records]
     faults += _repeated_ids(lines, rows)
+    faults += _unanswered(lines, rows)
     name, reason, notes = _judged(rows)
     unparseable = _unparseable(lines, rows, name)
     faults += unparseable
@@ -138,6 +139,16 @@ def _repeated_ids(lines: list[int], rows: list[TaskRow]) -> Iterable[Fault]:
     for line, row in zip(lines, rows, strict=True):
         if (earlier := first.setdefault(row.example.id, line)) != line:
             yield Fault(line, f"the id {row.example.id!r} stands on line {earlier} as well.")
+
+
+def _unanswered(lines: list[int], rows: list[TaskRow]) -> Iterable[Fault]:
+    """The rows without an answer in a file where most have one: such a file is gold, and would be refused."""
+    missing = [line for line, row in zip(lines, rows, strict=True) if row.gold is None]
+    if 2 * len(missing) < len(rows):
+        for line in missing:
+            yield Fault(
+                line, "the row has no 'answer'. Give it one, or move it to a file of its own, as unlabelled pool."
+            )
 
 
 def _judged(rows: list[TaskRow]) -> tuple[str, str, tuple[str, ...]]:
