@@ -85,6 +85,8 @@ def test_a_student_is_made_described_and_asked(words: list[str]) -> None:
     assert "on 40 questions" in graded
     assert "on the others: accuracy 0.0%" in graded
     assert "on 10 questions" in graded
+    by_checkpoint = " ".join(w2sg("eval", "moved/student/model", "gold.jsonl").stdout.split())
+    assert "30 of 40 questions were used in training" in by_checkpoint
     Path("new.jsonl").write_text('{"id": "new", "question": "What is 900 plus 1?", "answer": "901"}\n')
     assert "used in training" not in w2sg("eval", "moved/student", "new.jsonl").stdout
     pooled = [{**row, "answer": "1"} for row in pool]

@@ -59,7 +59,7 @@ def read_student(name: str, trust_remote_code: bool = False) -> Student:
     Raises:
         StoreError, ConfigError: its settings are damaged, or name a model that is not in the folder.
     """
-    folder = Path(name)
+    folder = _folder_of(name)
     path = folder / SETTINGS
     if not path.is_file():
         return Student(model=ModelConfig(path=name, trust_remote_code=trust_remote_code))
@@ -74,6 +74,14 @@ def read_student(name: str, trust_remote_code: bool = False) -> Student:
         )
     changes = {"path": str(inside), "revision": None, "trust_remote_code": trust_remote_code}
     return student.model_copy(update={"model": student.model.model_copy(update=changes)})
+
+
+def _folder_of(name: str) -> Path:
+    """The student's folder that `name` means: itself, or the one around a student's checkpoint, which knows its task
+    and what it was taught."""
+    folder = Path(name)
+    around = folder.absolute().parent
+    return around if folder.name == MODEL and (around / SETTINGS).is_file() else folder
 
 
 def check_ours(folder: Path) -> None:
@@ -101,7 +109,7 @@ def taught(name: str) -> dict[str, frozenset[str]]:
     Raises:
         StoreError: the file that holds them is damaged.
     """
-    path = Path(name) / TAUGHT
+    path = _folder_of(name) / TAUGHT
     if not path.is_file():
         return {}
     found = read_json(path)
