@@ -249,3 +249,10 @@ def test_later_steps_never_open_the_users_file_again(tmp_path: Path) -> None:
     run_steps(tuple(first), Store(tmp_path / "store"), RuntimeConfig(), workers=1)
     (tmp_path / "data" / "gold.jsonl").unlink()
     assert run(plan, tmp_path) == len(plan.steps) - len(first)
+
+
+def test_a_step_asked_for_alone_brings_what_it_rests_on(tmp_path: Path) -> None:
+    last = plan_of(tmp_path).arms[-1].scores
+    store = Store(tmp_path / "store")
+    assert run_steps((last,), store, RuntimeConfig(), workers=1) == len(list(last.ancestors()))
+    assert store.state(last) == "done"

@@ -14,7 +14,7 @@ from w2sg.runs.experiment import Experiment
 from w2sg.runs.store import Store
 from w2sg.schedules.base import Product
 from w2sg.schedules.controls import Ceiling
-from w2sg.steps.base import Step
+from w2sg.steps.base import Step, with_ancestors
 from w2sg.steps.label_score import label_score_step
 from w2sg.steps.model import ModelRef, Node
 from w2sg.steps.sample import sample_step
@@ -75,12 +75,7 @@ class Plan:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """Every step once, parents before children. Two arms that need the same work share the step."""
-        found: dict[str, Step] = {}
-        for arm in self.arms:
-            for leaf in arm.leaves():
-                for step in leaf.ancestors():
-                    found.setdefault(step.fingerprint, step)
-        return tuple(found.values())
+        return with_ancestors(leaf for arm in self.arms for leaf in arm.leaves())
 
 
 def task_step(config: TaskConfig) -> Step:

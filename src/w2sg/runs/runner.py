@@ -23,7 +23,7 @@ from w2sg.errors import StoreError, UserError
 from w2sg.models.base import RuntimeConfig
 from w2sg.runs.store import Store, command_line
 from w2sg.runs.work import Message, perform, start_worker, work
-from w2sg.steps.base import Step
+from w2sg.steps.base import Step, with_ancestors
 
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue
@@ -91,14 +91,14 @@ class _Progress:
 def run_steps(
     steps: tuple[Step, ...], store: Store, runtime: RuntimeConfig, *, workers: int = 0, watcher: Watcher | None = None
 ) -> int:
-    """Do every step that the store does not hold; return how many were done.
+    """Do every step, and what it rests on, that the store does not hold; return how many were done.
 
     `workers` processes work side by side; 1 works in this process; 0 chooses.
 
     Raises:
         UserError: a step could not be done (the first one's error, with how many failed); the rest was done.
     """
-    watcher = watcher or Quiet()
+    watcher, steps = watcher or Quiet(), with_ancestors(steps)
     done = {step.fingerprint for step in steps if store.state(step) == "done"}
     for step in steps:
         if step.fingerprint in done:

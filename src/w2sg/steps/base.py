@@ -6,7 +6,7 @@ module its kind names in `KINDS`, imported only when the step runs; who runs it,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -108,3 +108,12 @@ class Step:
         module, _, attribute = KINDS[self.kind].target.partition(":")
         function: Callable[[Step, Workspace], Outcome] = getattr(import_module(module), attribute)
         return function(self, workspace)
+
+
+def with_ancestors(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Return the steps and all that they rest on, each once, parents before children."""
+    found: dict[str, Step] = {}
+    for step in steps:
+        for part in step.ancestors():
+            found.setdefault(part.fingerprint, part)
+    return tuple(found.values())
