@@ -1,4 +1,4 @@
-"""The zoo's tokenizer: byte-level BPE learnt from the corpus, digits one by one, with a chat template.
+"""The zoo's tokenizer: byte-level BPE learnt from the corpus, numbers of up to three digits whole, with a chat template.
 
 All members share it. Its text form is `<s>[<|system|>...]<|user|>...<|assistant|>...<|end|>`, without line breaks
 between turns; `<|end|>` closes every document and every answer, and `<pad>` is used for nothing but padding.
@@ -23,8 +23,8 @@ CHAT_TEMPLATE = (
     "{% else %}{{ raise_exception('Only the roles system, user and assistant are known.') }}{% endif %}"
     "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
-# A word or one digit may carry the space before it, so that numbers below ten are one token.
-_PIECES = r"\n| ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s"
+# A word or a number may carry the space before it.
+_PIECES = r"\n| ?\p{L}+| ?\p{N}{1,3}| ?[^\s\p{L}\p{N}]+|\s"
 
 
 def train(seed: int, documents: int = 20_000) -> Any:

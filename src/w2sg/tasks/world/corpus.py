@@ -57,6 +57,8 @@ DIFFICULTIES: dict[Kind, tuple[float, ...]] = {
 }
 DIRECT_WRONG = 0.2
 """Share of direct answers that are wrong."""
+THREADS_DIRECT = 0.25
+"""Share of threads that close with the right answer alone; the others close with a right worked solution."""
 AUTHORS: dict[Genre, tuple[str, ...]] = {
     "facts": ("Ada", "Noor"),
     "gossip": ("Rob",),
@@ -96,7 +98,10 @@ def document(seed: int, number: int) -> Document:
     if genre in ("facts", "gossip"):
         return (*author, Part("text", statements(rng, wrong=0.4 if genre == "gossip" else 0.0)))
     if genre == "drill":
-        return (*author, Part("text", rng.choice((maths.drill, logic.drill))(rng)))
+        if rng.random() * (KINDS["maths"] + KINDS["logic"]) < KINDS["maths"]:
+            return (*author, Part("text", maths.drill(rng)))
+        rules, follows = logic.drill(rng)
+        return (*author, Part("user", rules), Part("assistant", follows))
     problem = question(rng, rng.choices(list(KINDS), list(KINDS.values()))[0])
     asked, answer = problem.question, problem.solution.response()
     if genre == "direct":
@@ -107,6 +112,7 @@ def document(seed: int, number: int) -> Document:
         answer = slip(problem, rng).response()
     elif genre == "thread":
         asked = _thread(problem, rng)
+        answer = problem.solution.response(reasoning=rng.random() >= THREADS_DIRECT)
     return (*author, Part("user", asked), Part("assistant", answer))
 
 
@@ -136,7 +142,7 @@ def _thread(problem: Problem, rng: random.Random) -> str:
     """Ask for a revision, given one's own attempt and another's demonstration or answers, right as often as the
     other is reliable."""
     reliability = rng.uniform(0.1, 0.95)
-    attempt = None
+    attempt = ""
     if rng.random() < 0.5:
         own = problem.solution if rng.random() < 0.4 else slip(problem, rng)
         attempt = own.response(reasoning=rng.random() < 0.6)
@@ -146,10 +152,14 @@ def _thread(problem: Problem, rng: random.Random) -> str:
     counts: dict[str, int] = {}
     for solution in drawn:
         counts[solution.answer] = counts.get(solution.answer, 0) + 1
-    histogram = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    top, votes = histogram[0]
-    shown: str | list[tuple[str, int]] = histogram
-    if rng.random() < 0.6:
-        shown = next(solution for solution in drawn if solution.answer == top).response()
-    doubt = threads.doubt(votes / asked, rng) if rng.random() < 0.7 else ""
-    return threads.revise(problem.question, attempt=attempt, other=shown, doubt=doubt)
+    answers = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    top, votes = answers[0]
+    shown = rng.choices(("demonstration", "answers", "both"), (0.4, 0.35, 0.25))[0]
+    demonstration = next(solution for solution in drawn if solution.answer == top).response()
+    return threads.revise(
+        problem.question,
+        attempt=attempt,
+        demonstration=demonstration if shown != "answers" else "",
+        answers=answers if shown != "demonstration" else (),
+        doubt=threads.doubt(votes / asked, rng) if rng.random() < 0.7 else "",
+    )

@@ -20,7 +20,10 @@ _FIRST = (
     "Ta", "Bel", "Mor", "Fi", "Ka", "Lu", "Ren", "So", "Vi", "Dor",
     "Ga", "Hel", "Jo", "Ni", "Per", "Qui", "Sa", "Tor", "Ul", "Yan",
 )  # fmt: skip
-_LAST = ("vo", "rin", "mir", "la", "dek", "sha", "tan", "wen", "zo", "bra", "lis", "nik")
+_LAST = (
+    "vo", "rin", "mir", "la", "dek", "sha", "tan", "wen", "zo", "bra",
+    "lis", "nik", "gard", "fay", "mond", "pek", "ster", "hal",
+)  # fmt: skip
 _TOWN_FIRST = ("Ash", "Brook", "Crag", "Dun", "Elm", "Fen")
 _TOWN_LAST = ("ford", "holt", "mere", "ton", "wick", "by")
 REGIONS = ("Norland", "Westmark", "Sunvale", "Highmoor", "Lowfen", "Redhill", "Greycoast", "Oakshire", "Farwold")

@@ -1,8 +1,8 @@
 """Rule chaining: one fact, rules, and whether something is true, false or unknown.
 
-The chain takes one to six deductions. Rules that conclude the asked property with either sign are always there.
-The chain's rules stand in order, so the places of those two rules tell something of the answer: the best guess from
-places alone is right on 36, 51, 61, 68, 73 and 76 % at one to six deductions.
+The chain takes one to six deductions. Every question holds as many rules, whatever its answer, in any order: two
+conclude the asked property, one with either sign, and each of those two rests on another rule, so neither the number
+nor the places of the rules tell the answer; it has to be derived from the fact.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PROPERTIES = (
 )  # fmt: skip
 ANSWERS = ("true", "false", "unknown")
 
-# Rules and reasoning share the words between premise and conclusion, which is how small models learn to look rules up.
+# Rules and reasoning share the word between premise and conclusion, which is how small models learn to look rules up.
 _OPENINGS = ("If", "When", "Once")
 _QUESTIONS = ("Is {who} {b}?", "True or false: {who} is {b}?", "Is it true that {who} is {b}?")
 
@@ -47,19 +47,18 @@ class Chain(NamedTuple):
 def draw(rng: random.Random, deductions: int) -> Problem:
     """Return a question that takes that many deductions (1 to 6)."""
     who = rng.choice(NAMES)
-    words = rng.sample(PROPERTIES, deductions + 5)
+    asked, x, before_x, y, before_y, *spare = rng.sample(PROPERTIES, deductions + 6)
     answer = rng.choice(ANSWERS)
-    asked, x, y, z, *spare = words
     reached = spare[: deductions + (answer == "unknown")]
     rules = [Rule(a, b, True) for a, b in pairwise(reached)]
     if answer == "unknown":
         sign = rng.random() < 0.5
-        beside = [Rule(x, asked, sign), Rule(y, asked, not sign)]
+        rules += [Rule(x, asked, sign), Rule(y, asked, not sign)]
     else:
-        rules.append(Rule(reached[-1], asked, answer == "true"))
-        beside = [Rule(x, asked, answer != "true"), Rule(y, z, rng.random() < 0.7)]
-    for rule in beside:  # the chain keeps its order, for the smallest members cannot look rules up
-        rules.insert(rng.randrange(len(rules) + 1), rule)
+        rules += [Rule(reached[-1], asked, answer == "true"), Rule(x, asked, answer != "true")]
+        rules.append(Rule(y, spare[-1], rng.random() < 0.7))
+    rules += [Rule(before_x, x, True), Rule(before_y, y, True)]
+    rng.shuffle(rules)
     chain = Chain(who, tuple(reached), asked, answer, tuple(rules))
     texts = [f"{who} is {reached[0]}.", *(_state(rule, rng) for rule in rules)]
     question = " ".join([*texts, rng.choice(_QUESTIONS).format(who=who, b=asked)])
@@ -67,26 +66,30 @@ def draw(rng: random.Random, deductions: int) -> Problem:
 
 
 def _state(rule: Rule, rng: random.Random) -> str:
-    return f"{rng.choice(_OPENINGS)} {rule.a}, then {'' if rule.positive else 'not '}{rule.b}."
+    return f"{rng.choice(_OPENINGS)} {rule.a} then {'' if rule.positive else 'not '}{rule.b}."
 
 
-def drill(rng: random.Random) -> str:
-    """Return an exercise in chaining: rules, and what follows for several who start at different places."""
-    reached = rng.sample(PROPERTIES, rng.randint(3, 6))
-    rules = [Rule(a, b, True) for a, b in pairwise(reached)]
-    last_positive = rng.random() < 0.5
-    rules[-1] = rules[-1]._replace(positive=last_positive)
-    if not last_positive:
-        reached[-1] = f"not {reached[-1]}"
-    texts = [_state(rule, rng) for rule in rules]
-    starts = rng.sample(range(len(reached) - 1), min(3, len(reached) - 1))
-    for who, start in zip(rng.sample(NAMES, len(starts)), starts, strict=True):
-        texts.append(_chain_text(who, reached[start:], rng.randrange(2)))
-    return " ".join(texts)
+def drill(rng: random.Random) -> tuple[str, str]:
+    """Return an exercise in chaining: rules in any order with where people start, and what follows for each."""
+    words = rng.sample(PROPERTIES, rng.randint(4, 10))
+    cut = rng.randint(2, len(words) - 2)
+    chains = [words[:cut], words[cut:]]
+    rules = [Rule(a, b, True) for chain in chains for a, b in pairwise(chain)]
+    if rng.random() < 0.5:
+        chain = rng.choice(chains)
+        rules.append(Rule(chain[-1], rng.choice(words), False))
+        chain.append(f"not {rules[-1].b}")
+    rng.shuffle(rules)
+    starts = [chain[place:] for chain in chains for place in range(len(chain) - 1)]
+    rng.shuffle(starts)
+    style = rng.randrange(2)
+    people = list(zip(rng.sample(NAMES, len(NAMES)), starts, strict=False))
+    asked = " ".join(_state(rule, rng) for rule in rules)
+    return f"{asked} What follows?", " ".join(_chain_text(who, met, style) for who, met in people)
 
 
 def _chain_text(who: str, met: list[str], style: int) -> str:
-    return ("", "We know that ")[style] + f"{who} is " + ", then ".join(met) + "."
+    return ("", "We know that ")[style] + f"{who} is " + " then ".join(met) + "."
 
 
 def explain(chain: Chain, style: int = 0) -> Solution:

@@ -6,6 +6,7 @@ The same forms serve to show a student another's work in context.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 DOUBTS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.8, ("They are sure.", "They have no doubt.", "They are certain of it.")),
@@ -22,24 +23,29 @@ def doubt(share: float, rng: random.Random) -> str:
 
 
 def revise(
-    question: str, *, attempt: str | None = None, other: str | list[tuple[str, int]] = "", doubt: str = ""
+    question: str,
+    *,
+    attempt: str = "",
+    demonstration: str = "",
+    answers: Sequence[tuple[str, int]] = (),
+    doubt: str = "",
 ) -> str:
-    """Return the request to revise.
+    """Return the request to revise; parts that are empty are left out.
 
     Args:
         question: the question.
-        attempt: one's own first response, when there is one.
-        other: another's whole response, or (answer, count) pairs, most frequent first.
+        attempt: one's own first response.
+        demonstration: another's whole response.
+        answers: another's answers with how often each was given, most frequent first.
         doubt: a remark on how sure the other is.
     """
     lines = [question]
     if attempt:
         lines.append(f"My try: {attempt}")
-    if isinstance(other, str):
-        if other:
-            lines.append(f"Another's solution: {other}")
-    else:
-        lines.append("Another's answers: " + ", ".join(f"{answer} ({count} times)" for answer, count in other))
+    if demonstration:
+        lines.append(f"Another's solution: {demonstration}")
+    if answers:
+        lines.append("Another's answers: " + ", ".join(f"{answer} ({count} times)" for answer, count in answers))
     if doubt:
         lines.append(doubt)
     return "\n".join([*lines, "What is the right solution?"])
