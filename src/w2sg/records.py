@@ -135,7 +135,8 @@ class WeakLabel(Row):
 
     `text` is the demonstration to learn from; `answer` its final answer (None if it does not parse).
     `histogram` holds (answer, count) over the samples, most frequent first; `unparsed` counts the samples
-    without an answer; `confidence` in [0, 1] and `statement` state how sure the supervisor is.
+    without an answer; `confidence` in [0, 1] and `statement` state how sure the supervisor is; `variants` are
+    whole responses, one for each of the histogram's first answers, where the elicitor keeps them.
     """
 
     id: str
@@ -145,6 +146,7 @@ class WeakLabel(Row):
     unparsed: int = 0
     confidence: float | None = None
     statement: str = ""
+    variants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from w2sg.elicit.base import cluster_by_answer
+from w2sg.elicit.clusters import cluster_by_answer
 from w2sg.elicit.greedy import Greedy
 from w2sg.elicit.vote import Vote
 from w2sg.errors import DataError

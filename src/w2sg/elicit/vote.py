@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from w2sg.decode.config import SamplingConfig
-from w2sg.elicit.base import Elicitor, cluster_by_answer
+from w2sg.elicit.base import Elicitor
+from w2sg.elicit.clusters import cluster_by_answer
 from w2sg.records import Example, Response, WeakLabel
 from w2sg.tasks.base import Task
 
@@ -41,7 +42,7 @@ class Vote(Elicitor):
         best = clusters[0]
         return WeakLabel(
             example.id,
-            responses[best.members[0]].text,
+            responses[best.leader].text,
             best.answer,
             tuple((cluster.answer, len(cluster.members)) for cluster in clusters),
             unparsed,

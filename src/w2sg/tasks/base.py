@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -18,6 +19,7 @@ from w2sg.config import Config, added, runtime
 from w2sg.records import Example, Gold, TaskRow
 from w2sg.tasks.grading.base import Grader
 from w2sg.tasks.grading.choice import letter
+from w2sg.tasks.revision import Answers, Demonstration, Order, in_words, revise
 
 Size = int | float | Literal["rest"]
 """A count of rows, a share of the rows a role draws from (0.25), or `rest`: all that the other roles leave."""
@@ -176,6 +178,26 @@ class Task(ABC):
         lines += [f"{letter(position)}. {choice}" for position, choice in enumerate(example.choices)]
         instruction = self.instruction()
         return "\n".join(lines) + (f"\n\n{instruction}" if instruction else "")
+
+    def revise_prompt(
+        self,
+        example: Example,
+        *,
+        attempt: str = "",
+        others: Sequence[Demonstration] = (),
+        order: Order = "own-first",
+        heads: bool = True,
+    ) -> str:
+        """Return the user's turn that asks a student to revise its `attempt` in the light of what others said.
+
+        `heads` is the coin that decides which stands first when `order` is `blind`.
+        """
+        return revise(self.prompt(example), attempt, others, order, heads)
+
+    def doubt_in_words(self, example: Example, answers: Answers, unparsed: int) -> str:
+        """Return what somebody who gave these answers, so often each, and `unparsed` unreadable replies besides, says
+        of the doubt in them. There is at least one answer."""
+        return in_words(answers, unparsed)
 
     def gold_response(self, example: Example, gold: Gold, reasoning: bool = True) -> str:
         """Return what a model is trained to say: the gold reasoning, when there is one and `reasoning`, and the

@@ -1,0 +1,164 @@
+"""How a supervisor's doubt is put into words: the writers' interface, the template, and the prompt for those asked.
+
+A writer sees what the samples said (`Doubt`) and gives one statement per question. Some need no model (`Written`);
+others ask one (`Asked`): a model of the run, which the step `state` loads, or a server, which the writer itself
+reaches (`Asked.speaker`).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from w2sg.config import Part
+from w2sg.decode.config import SamplingConfig
+from w2sg.decode.sampling import Request
+from w2sg.models.base import Progress
+from w2sg.records import Example, Prompt, Response, WeakLabel, ask
+from w2sg.registry import Registry
+from w2sg.tasks.base import Task
+
+WRITERS = Registry(
+    "statement-writers",
+    {
+        "template": "w2sg.elicit.statements:Template",
+        "none": "w2sg.elicit.statements:Silent",
+        "teacher": "w2sg.elicit.statements:ByTeacher",
+        "student": "w2sg.elicit.statements:ByStudent",
+    },
+)
+"""The writers of statements, by the `kind` of their settings."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """What a supervisor's samples said of one question.
+
+    `answers` holds (answer, count), most frequent first; `unparsed` counts the samples without a readable answer;
+    `variants` are whole responses, one for each of the first answers, in their order.
+    """
+
+    example: Example
+    answers: tuple[tuple[str, int], ...]
+    unparsed: int
+    variants: tuple[str, ...]
+
+    @classmethod
+    def of(cls, example: Example, label: WeakLabel) -> Doubt:
+        """Return the doubt in a weak label."""
+        return cls(example, label.histogram, label.unparsed, label.variants)
+
+    @property
+    def agreed(self) -> bool:
+        """Whether every sample that can be read says the same; asked writers are not asked then."""
+        return len(self.answers) == 1
+
+
+class StatementWriter(Part):
+    """Base of the writers. `by` says whose words they are: nobody's (a rule), a model of the run, or a helper's."""
+
+    by: ClassVar[Literal["rule", "teacher", "student", "helper"]] = "rule"
+
+
+class Written(StatementWriter):
+    """Base of the writers that follow a rule and ask no model."""
+
+    @abstractmethod
+    def statement(self, task: Task, doubt: Doubt) -> str:
+        """Return the statement on one question; empty where there is nothing to say."""
+
+
+class Template(Written):
+    """The histogram of answers in plain words; where the task has a manner of its own, in that."""
+
+    kind: Literal["template"] = "template"
+
+    def statement(self, task: Task, doubt: Doubt) -> str:
+        if not doubt.answers:
+            return ""
+        return task.doubt_in_words(doubt.example, doubt.answers, doubt.unparsed)
+
+
+class Silent(Written):
+    """No statement."""
+
+    kind: Literal["none"] = "none"
+
+    def statement(self, task: Task, doubt: Doubt) -> str:
+        return ""
+
+
+Speaker = Callable[[Sequence[Request], SamplingConfig, int, Progress], Iterator[list[Response]]]
+"""Replies to requests: (requests, sampling, seed, progress) gives the replies in chunks, all replies to a request
+together, in any order of requests. Whoever calls it keeps every chunk, so that nothing is asked twice."""
+
+
+class Asked(StatementWriter):
+    """Base of the writers that ask a model. A question on which all samples agree is not asked about."""
+
+    shown: int = Field(6, ge=2)
+    """Different answers that the model is shown, the most frequent ones; bounds the prompt."""
+    longest: int = Field(1200, ge=100)
+    """Characters of each response that it is shown; bounds the prompt."""
+    max_new_tokens: int = Field(160, ge=1)
+    """The longest statement."""
+    temperature: float = Field(0.0, ge=0)
+    """How the statement is sampled; 0 is greedy."""
+
+    def sampling(self) -> SamplingConfig:
+        """Return how one statement is sampled."""
+        return SamplingConfig(samples=1, temperature=self.temperature, max_new_tokens=self.max_new_tokens)
+
+    def prompt(self, task: Task, doubt: Doubt) -> Prompt:
+        """Return what the model is asked: the question, one response per answer, and what to say of them."""
+        cases = "\n\n".join(
+            f"Draft {number}:\n{shortened(text, self.longest)}"
+            for number, text in enumerate(doubt.variants[: self.shown], start=1)
+        )
+        return ask(f"{_OPENING}\n\nQuestion:\n{doubt.example.question}\n\n{cases}\n\n{_REQUEST}")
+
+    def read(self, reply: str) -> str:
+        """Return the statement in a reply: its first paragraph on one line, without surrounding quotes."""
+        first = next((part for part in reply.strip().split("\n\n") if part.strip()), "")
+        return " ".join(first.split()).strip('"“”')
+
+    def speaker(self) -> Speaker | None:
+        """Return who replies; None where it is a model of the run (`by`), which the step loads."""
+        return None
+
+
+_OPENING = (
+    "One author answered the question below several times and came to different results. Some drafts may be right and "
+    "others wrong; the author cannot tell which."
+)
+_REQUEST = (
+    "Speak as this author, in the first person. In one to three sentences, say what exactly you are unsure of: which "
+    "facts, steps or readings of the question the drafts disagree about, and which results hang on them. Use only what "
+    "the drafts show, do not answer the question, do not mention drafts, and add nothing else."
+)
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return the text, or its beginning and its end where it is longer than `longest` characters."""
+    if len(text) <= longest:
+        return text
+    half = (longest - 5) // 2
+    return f"{text[:half]} ... {text[-half:]}"
+
+
+class ByTeacher(Asked):
+    """The supervisor's own words: it is shown its different responses and asked what it is unsure of."""
+
+    by = "teacher"
+    kind: Literal["teacher"] = "teacher"
+
+
+class ByStudent(Asked):
+    """The student's words on the supervisor's responses; the student is as it was before any tuning."""
+
+    by = "student"
+    kind: Literal["student"] = "student"
