@@ -1,9 +1,10 @@
 """Pretraining of a zoo member from scratch: corpus, tokenizer and weights, restartable, one command per member.
 
-    python -m w2sg.models.pretrain MEMBER [--out FOLDER]
+    python -m w2sg.models.pretrain MEMBER --out DIR [--documents N] [--threads N] [--install]
 
 The data of step `n` are a function of the seed and `n` alone, so a killed run continues from its last checkpoint to
-the same weights. What the corpus holds is `tasks.world.corpus`, which members there are `models.zoo`.
+the same weights. How documents become batches is `models.pretrain_data`, what the corpus holds `tasks.world.corpus`,
+which members there are `models.zoo`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import os
 import shutil
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.data import Dataset
+from torch.nn import functional
+from transformers.models.gpt_neox import GPTNeoXConfig, GPTNeoXForCausalLM
 from transformers.models.llama import LlamaConfig, LlamaForCausalLM
 from transformers.trainer import Trainer
 from transformers.trainer_callback import PrinterCallback, TrainerCallback
@@ -30,93 +33,19 @@ from w2sg.models import tokenizer as zoo_tokenizer
 from w2sg.models import zoo
 from w2sg.models.base import Progress, silent
 from w2sg.models.hf import quiet
+from w2sg.models.pretrain_data import Steps
 from w2sg.storage import hash_file, read_json, write_atomic, write_json
 from w2sg.tasks.world import corpus
 
 SEED = 1
-USER_LOSS_EVERY = 8
-"""One document in this many is also trained on its user turn, whose numbers and names nobody could predict."""
 _LOG_EVERY = 25
-WIDTH = 256
-"""Tokens in a packed row; no document is longer."""
-_DOCUMENTS_PER_ROW = 4.4
-"""How many documents a step draws for each row: so many that rows are nearly full and few find no place."""
-
-Tokens = tuple[list[int], list[bool]]
-
-
-class Steps(Dataset[dict[str, torch.Tensor]]):
-    """The batch of every optimizer step, made when asked for: rows of whole documents that do not see each other."""
-
-    def __init__(self, tokenizer: Any, seed: int, documents: int, rows: int) -> None:
-        self.tokenizer, self.seed, self.rows = tokenizer, seed, rows
-        self.drawn = int(rows * _DOCUMENTS_PER_ROW)
-        self.steps = max(1, documents // self.drawn)
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
-        return pack(self.encode(step * self.drawn, (step + 1) * self.drawn), self.rows, self.tokenizer.pad_token_id)
-
-    def tokens_about(self) -> int:
-        """Return the number of real (non-padding) tokens of all steps, reckoned from the first fifty."""
-        first = range(min(50, self.steps))
-        real = sum(int((self[step]["input_ids"] != self.tokenizer.pad_token_id).sum()) for step in first)
-        return round(real * self.steps / len(first))
-
-    def encode(self, first: int, last: int) -> list[Tokens]:
-        """Return the documents from `first` up to `last`: token ids and which of them the loss falls on."""
-        documents = [corpus.document(self.seed, number) for number in range(first, last)]
-        inner = self.tokenizer.backend_tokenizer
-        texts = [part.text for document in documents for part in document]
-        encoded = iter(inner.encode_batch_fast(texts, add_special_tokens=False))
-        turn_id = {turn: inner.token_to_id(f"<|{turn}|>") for turn in ("system", "user", "assistant")}
-        found = []
-        for number, document in zip(range(first, last), documents, strict=True):
-            ids, counts = [self.tokenizer.bos_token_id], [False]
-            for part in document:
-                if part.turn != "text":
-                    ids.append(turn_id[part.turn])
-                    counts.append(True)
-                new = next(encoded).ids
-                ids += new
-                counts += [part.turn != "user" or number % USER_LOSS_EVERY == 0] * len(new)
-            found.append(([*ids, self.tokenizer.eos_token_id], [*counts, True]))
-        return found
-
-
-def pack(texts: list[Tokens], rows: int, pad: int) -> dict[str, torch.Tensor]:
-    """Return one batch of shape (rows, WIDTH): whole documents, longest first, each into the first row with room.
-
-    Positions start anew with each document, and the mask (rows, 1, WIDTH, WIDTH) keeps documents apart. What finds
-    no room is left out.
-    """
-    ids = torch.full((rows, WIDTH), pad)
-    labels = torch.full((rows, WIDTH), -100)
-    positions = torch.zeros((rows, WIDTH), dtype=torch.long)
-    document = torch.full((rows, WIDTH), -1)
-    used = [0] * rows
-    for number, (tokens, counts) in enumerate(sorted(texts, key=lambda text: -len(text[0]))):
-        size = len(tokens)
-        row = next((row for row in range(rows) if used[row] + size <= WIDTH), None)
-        if row is None:
-            continue
-        here = slice(used[row], used[row] + size)
-        ids[row, here] = torch.tensor(tokens)
-        labels[row, here] = torch.tensor(
-            [token if counted else -100 for token, counted in zip(tokens, counts, strict=True)]
-        )
-        positions[row, here] = torch.arange(size)
-        document[row, here] = number
-        used[row] += size
-    same = document[:, :, None] == document[:, None, :]
-    mask = (same & torch.ones(WIDTH, WIDTH, dtype=torch.bool).tril())[:, None]
-    return {"input_ids": ids, "labels": labels, "position_ids": positions, "attention_mask": mask}
+_WARMUP_STEPS = 100
+_DECAY_SHARE = 0.4
+"""The learning rate rises over the first steps, stays, and falls in a line to 2 % over this last share of steps."""
 
 
 class _Tell(TrainerCallback):  # type: ignore[misc]
-    """Passes progress on and counts real tokens."""
+    """Passes progress on."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress, self.loss = progress, 0.0
@@ -128,34 +57,97 @@ class _Tell(TrainerCallback):  # type: ignore[misc]
         self.progress(state.global_step, state.max_steps, f"loss {self.loss:.3f}")
 
 
+class _Pretraining(Trainer):  # type: ignore[misc]
+    """A Trainer whose step is both micro-batches of `Steps`, and that knows the tokens and seconds so far.
+
+    Both numbers go into every logged row, so a checkpoint carries them to the run that continues it.
+    """
+
+    def __init__(self, *, compiled: bool, pad: int, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.pad, self.tokens, self.seconds = pad, 0, 0.0
+        self._since = time.monotonic()
+        loss = partial(summed_loss, self.model)
+        self.summed_loss = torch.compile(loss, dynamic=False) if compiled else loss
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        """Add the gradients of the mean loss over all counted tokens of the step; return that loss."""
+        self._carry_on()
+        model.train()
+        counted = sum(int((batch["labels"] != -100).sum()) for batch in inputs)
+        total = torch.zeros(())
+        for batch in inputs:
+            with torch.autocast("cpu", torch.bfloat16):
+                loss = self.summed_loss(**batch) / counted
+            loss.backward()
+            total += loss.detach()
+            self.tokens += int((batch["input_ids"] != self.pad).sum())
+        return total
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log with the tokens read and the seconds spent so far."""
+        self._carry_on()
+        now = time.monotonic()
+        self.seconds, self._since = self.seconds + now - self._since, now
+        super().log({**logs, "tokens": self.tokens, "seconds": round(self.seconds, 1)}, start_time)
+
+    def _carry_on(self) -> None:
+        """Take up the counts of the checkpoint, the first time after one."""
+        if not self.tokens and self.state.log_history:
+            self.tokens, self.seconds = (self.state.log_history[-1][key] for key in ("tokens", "seconds"))
+
+    def floating_point_ops(self, inputs: Any) -> int:
+        """Count none: nothing here reads them."""
+        return 0
+
+
+def summed_loss(
+    model: Any,
+    input_ids: torch.Tensor,
+    labels: torch.Tensor,
+    position_ids: torch.Tensor,
+    attention_mask: torch.Tensor,
+) -> torch.Tensor:
+    """Return the cross-entropy of one packed batch, summed over its counted tokens (a scalar, in nats)."""
+    states = model.base_model(
+        input_ids=input_ids, position_ids=position_ids, attention_mask=attention_mask, use_cache=False
+    ).last_hidden_state
+    logits = functional.linear(states, model.get_output_embeddings().weight)[:, :-1]
+    return functional.cross_entropy(
+        logits.flatten(0, 1).float(), labels[:, 1:].flatten(), ignore_index=-100, reduction="sum"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Pretrained:
-    """What came out: the folder, steps, seconds of the last attempt and the mean loss by step."""
+    """What came out: the folder, steps, real tokens read, seconds of work and the mean loss by step."""
 
     folder: Path
     steps: int
+    tokens: int
     seconds: float
     losses: tuple[tuple[int, float], ...]
 
 
-def new_model(member: zoo.Member, vocabulary: int, seed: int) -> LlamaForCausalLM:
+def new_model(member: zoo.Member, vocabulary: int, seed: int) -> Any:
     """Return the untrained model of a member's shape."""
     torch.manual_seed(seeding.derive(seed, "weights", member.name))
-    config = LlamaConfig(
-        vocab_size=vocabulary,
-        hidden_size=member.hidden_size,
-        intermediate_size=member.intermediate_size,
-        num_hidden_layers=member.layers,
-        num_attention_heads=member.heads,
-        num_key_value_heads=member.key_value_heads,
-        max_position_embeddings=zoo_tokenizer.MAX_LENGTH,
-        tie_word_embeddings=True,
-        initializer_range=round(0.8 * member.hidden_size**-0.5, 4),  # 0.02 suits widths in the thousands
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
-    )
-    return LlamaForCausalLM(config)
+    shared: dict[str, Any] = {
+        "vocab_size": vocabulary,
+        "hidden_size": member.hidden_size,
+        "intermediate_size": member.intermediate_size,
+        "num_hidden_layers": member.layers,
+        "num_attention_heads": member.heads,
+        "max_position_embeddings": zoo_tokenizer.MAX_LENGTH,
+        "initializer_range": round(0.8 * member.hidden_size**-0.5, 4),  # 0.02 suits widths in the thousands
+        "pad_token_id": 0,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+    }
+    if member.architecture == "gpt_neox":
+        return GPTNeoXForCausalLM(GPTNeoXConfig(**shared, tie_word_embeddings=False))
+    kv = member.key_value_heads
+    return LlamaForCausalLM(LlamaConfig(**shared, num_key_value_heads=kv, tie_word_embeddings=True))
 
 
 def build(
@@ -180,7 +172,7 @@ def build(
         checkpoint_every_steps: how often a checkpoint is saved; above 25 a multiple of 25, the steps that one
             logged loss is the mean of.
         threads: CPU threads.
-        compiled: compile the model first (some 20 seconds, then a third faster).
+        compiled: compile the step first (a minute, then several times as fast).
 
     Raises:
         ValueError: `checkpoint_every_steps` does not fit.
@@ -196,25 +188,25 @@ def build(
     settings = {"member": {key: getattr(member, key) for key in member.__slots__}, "seed": seed, "compiled": compiled}
     _claim(work, {**settings, "corpus": corpus.VERSION})
     torch.set_num_threads(threads)
-    tokenizer = zoo_tokenizer.train(SEED)
-    steps = Steps(tokenizer, seed, member.documents, member.rows)
-    started = time.monotonic()
+    tokenizer = zoo_tokenizer.train(SEED, name=member.tokenizer)
+    steps = Steps(tokenizer, seed, member.documents, member.batch_tokens)
     trainer = _trainer(member, steps, work, seed, progress, checkpoint_every_steps, compiled)
     with quiet():
         trainer.train(resume_from_checkpoint=_last_checkpoint(work))
-    seconds = time.monotonic() - started
-    losses = tuple((row["step"], round(row["loss"], 4)) for row in trainer.state.log_history if "loss" in row)
+    history = trainer.state.log_history
+    losses = tuple((row["step"], round(row["loss"], 4)) for row in history if "loss" in row)
+    tokens, seconds = history[-1]["tokens"], history[-1]["seconds"]
     unfinished = work / "finished"
     shutil.rmtree(unfinished, ignore_errors=True)
     with quiet():
         _write(trainer.model, tokenizer, unfinished)
-    record = {**settings, "corpus": corpus.VERSION, "steps": steps.steps, "tokens_about": steps.tokens_about()}
-    record |= {"torch": torch.__version__, "seconds_last_attempt": round(seconds, 1), "losses": losses}
+    record = {**settings, "corpus": corpus.VERSION, "steps": steps.steps, "tokens": tokens, "seconds": seconds}
+    record |= {"tokens_per_second": round(tokens / max(seconds, 0.1)), "torch": torch.__version__, "losses": losses}
     write_atomic(unfinished / "training.json", json.dumps(record) + "\n")
     shutil.rmtree(out, ignore_errors=True)
     os.replace(unfinished, out)
     shutil.rmtree(work)
-    return Pretrained(out, steps.steps, seconds, losses)
+    return Pretrained(out, steps.steps, tokens, seconds, losses)
 
 
 def _write(model: Any, tokenizer: Any, folder: Path) -> None:
@@ -246,20 +238,25 @@ def _last_checkpoint(work: Path) -> str | None:
 
 def _trainer(
     member: zoo.Member, steps: Steps, work: Path, seed: int, progress: Progress, every: int, compiled: bool
-) -> Trainer:
+) -> _Pretraining:
     arguments = TrainingArguments(
         output_dir=str(work),
         per_device_train_batch_size=1,
         max_steps=steps.steps,
         train_sampling_strategy="sequential",
         learning_rate=member.learning_rate,
-        lr_scheduler_type="cosine_with_min_lr",
-        lr_scheduler_kwargs={"min_lr_rate": 0.02},
-        warmup_steps=min(200, max(1, steps.steps // 20)),
+        lr_scheduler_type="warmup_stable_decay",
+        lr_scheduler_kwargs={
+            "num_decay_steps": int(_DECAY_SHARE * steps.steps),
+            "decay_type": "linear",
+            "min_lr_ratio": 0.02,
+        },
+        warmup_steps=min(_WARMUP_STEPS, steps.steps // 5),
         weight_decay=0.05,
+        optim="adamw_torch_fused",
+        adam_beta1=0.9,
         adam_beta2=0.98,
         max_grad_norm=1.0,
-        bf16=member.bf16,
         use_cpu=True,
         seed=seeding.derive(seed, "trainer") % 2**31,
         save_strategy="steps",
@@ -272,13 +269,16 @@ def _trainer(
         dataloader_pin_memory=False,
     )
     model = new_model(member, len(steps.tokenizer), seed)
-    if compiled:
-        model.compile()
-    trainer = Trainer(
+    # Under compilation the plain form of attention is far faster backwards than the fused one; the saved config
+    # names neither.
+    model.set_attn_implementation("eager")
+    trainer = _Pretraining(
+        compiled=compiled,
+        pad=steps.tokenizer.pad_token_id,
         model=model,
         args=arguments,
         train_dataset=steps,
-        data_collator=lambda rows: rows[0],
+        data_collator=lambda found: found[0],
         callbacks=[_Tell(progress)],
     )
     trainer.remove_callback(PrinterCallback)
@@ -305,6 +305,7 @@ def main() -> None:
     parser.add_argument("member", choices=list(zoo.MEMBERS))
     parser.add_argument("--out", type=Path, help="the folder to write (default: MEMBER in the current folder)")
     parser.add_argument("--documents", type=int, help="train on this many documents instead of the member's number")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     parser.add_argument("--install", action="store_true", help="put the result among the package's shipped members")
     chosen = parser.parse_args()
     began = time.monotonic()
@@ -313,10 +314,11 @@ def main() -> None:
         if done % 25 == 0 or done == total:
             print(f"{done}/{total} {note} {time.monotonic() - began:.0f} s", flush=True)
 
-    result = build(chosen.member, chosen.out or Path(chosen.member), documents=chosen.documents, progress=tell)
+    out = chosen.out or Path(chosen.member)
+    result = build(chosen.member, out, documents=chosen.documents, threads=chosen.threads, progress=tell)
     if chosen.install:
         install(result.folder, chosen.member)
-    print(f"{result.folder}: {result.steps} steps in {result.seconds:.0f} s, last loss {result.losses[-1][1]}")
+    print(f"{result.folder}: {result.steps} steps, {result.tokens / 1e6:.1f} M tokens in {result.seconds:.0f} s")
 
 
 if __name__ == "__main__":

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from w2sg.config import suggest
 from w2sg.errors import ModelError
+from w2sg.models.tokenizer import Name as TokenizerName
 from w2sg.storage import hash_file, read_json
 
 PREFIX = "zoo/"
 MANIFEST = "manifest.json"
 WEIGHTS = "model.safetensors"
+Architecture = Literal["llama", "gpt_neox"]
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member: its shape (Llama architecture, tied embeddings, grouped key-value heads) and its training.
+    """One member: its shape and its training.
 
-    `tokens` counts the real (non-padding) tokens of pretraining; `batch_tokens` those of one optimizer step,
-    padding included.
+    Llama members have tied embeddings and grouped key-value heads. The GPT-NeoX member has as many key-value heads as
+    heads and an output matrix of its own. `documents` counts those drawn from the corpus, `batch_tokens` the places in
+    one optimizer step, padding included.
     """
 
     name: str
@@ -32,23 +36,27 @@ class Member:
     key_value_heads: int
     intermediate_size: int
     documents: int
-    rows: int
     learning_rate: float
-    bf16: bool
+    architecture: Architecture = "llama"
+    tokenizer: TokenizerName = "turns"
+    batch_tokens: int = 4096
 
 
 MEMBERS: dict[str, Member] = {
     member.name: member
     for member in (
-        Member("nano", 64, 3, 4, 2, 96, documents=100_000, rows=8, learning_rate=6e-3, bf16=False),
-        Member("micro", 128, 3, 4, 2, 192, documents=50_000, rows=12, learning_rate=4e-3, bf16=True),
-        Member("mini", 192, 4, 6, 2, 320, documents=60_000, rows=16, learning_rate=3e-3, bf16=True),
+        Member("nano", 64, 3, 2, 1, 192, documents=400_000, learning_rate=6e-3),
+        Member("micro", 96, 4, 3, 1, 288, documents=400_000, learning_rate=5e-3),
+        Member("mini", 160, 4, 5, 1, 480, documents=400_000, learning_rate=4e-3),
+        Member("small", 256, 5, 4, 2, 768, documents=400_000, learning_rate=2.5e-3),
+        Member("neox", 64, 4, 2, 2, 256, 400_000, 5e-3, architecture="gpt_neox", tokenizer="marks"),
     )
 }
+"""Llama members from small to large, then those of another kind."""
 
 
 def names() -> list[str]:
-    """Return the paths of all members, smallest first, as settings name them (`zoo/nano`, ...)."""
+    """Return the paths of all members, in the order of `MEMBERS`, as settings name them (`zoo/nano`, ...)."""
     return [PREFIX + name for name in MEMBERS]
 
 
