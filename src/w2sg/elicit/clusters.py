@@ -20,6 +20,7 @@ CLUSTERINGS = Registry(
     "clusterings",
     {
         "answers": "w2sg.elicit.clusters:Answers",
+        "embedding": "w2sg.elicit.clusters_embedding:Embeddings",
     },
 )
 """The ways to tell which responses say the same, by the `kind` of their settings."""
