@@ -79,7 +79,7 @@ class _Pretraining(Trainer):  # type: ignore[misc]
         for batch in inputs:
             with torch.autocast("cpu", torch.bfloat16):
                 loss = self.summed_loss(**batch) / counted
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
             self.tokens += int((batch["input_ids"] != self.pad).sum())
         return total

@@ -20,11 +20,14 @@ USER_LOSS_EVERY = 32
 """One document in this many is also trained on its user turn, whose numbers and names nobody could predict."""
 WIDTHS = (128, 256)
 """Tokens in a narrow and in a wide row; longer documents are left out."""
-_STEPS_PACKED = 8
+_STEPS_PACKED = 16
 """Steps whose documents are packed together: the more, the nearer each lot comes to the mean and the fewer find no
 place."""
+_FILLED = 0.975
+"""How full rows are meant to be: short documents are placed last, so without slack only they would be left out."""
 _SURVEY = 4000
-"""Documents packed beforehand to learn how many rows of each width a step should have."""
+"""Documents, spread over all that are read, that are packed beforehand to learn how many rows of each width a step
+should have."""
 
 Tokens = tuple[list[int], list[bool]]
 
@@ -42,9 +45,10 @@ class Steps(Dataset[list[dict[str, torch.Tensor]]]):
     def __init__(self, tokenizer: Any, seed: int, documents: int, places: int) -> None:
         self.tokenizer, self.seed = tokenizer, seed
         narrow, wide = WIDTHS
-        found = fill([len(ids) for ids, _ in self.encode(0, _SURVEY)])
+        surveyed = self._encode(range(0, documents, math.ceil(documents / _SURVEY)))
+        found = fill([len(ids) for ids, _ in surveyed])
         taken = sum(width for width, _ in found)
-        self.drawn = max(1, round(places * _SURVEY / taken))
+        self.drawn = max(1, round(_FILLED * places * len(surveyed) / taken))
         share = sum(width == wide for width, _ in found) * wide / taken
         wide_rows = math.ceil(places * share / wide)
         self.rows = (max(1, round((places - wide * wide_rows) / narrow)), wide_rows)
@@ -64,16 +68,19 @@ class Steps(Dataset[list[dict[str, torch.Tensor]]]):
 
     def encode(self, first: int, last: int) -> list[Tokens]:
         """Return the documents from `first` up to `last`: token ids and which of them the loss falls on."""
-        documents = [corpus.document(self.seed, number) for number in range(first, last)]
+        return self._encode(range(first, last))
+
+    def _encode(self, numbers: range) -> list[Tokens]:
+        documents = [corpus.document(self.seed, number) for number in numbers]
         inner = self.tokenizer.backend_tokenizer
         texts = [part.text for document in documents for part in document]
         encoded = iter(inner.encode_batch_fast(texts, add_special_tokens=False))
         marks = {
-            turn: tuple(inner.encode(text, add_special_tokens=False).ids for text in around)
+            turn: [inner.encode(text, add_special_tokens=False).ids for text in around]
             for turn, around in recipe_of(self.tokenizer).marks.items()
         }
         found = []
-        for number, document in zip(range(first, last), documents, strict=True):
+        for number, document in zip(numbers, documents, strict=True):
             ids, counts = [self.tokenizer.bos_token_id], [False]
             for part in document:
                 opener, closer = marks[part.turn]

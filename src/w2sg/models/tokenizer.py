@@ -15,6 +15,8 @@ from w2sg.tasks.world import corpus
 
 Name = Literal["turns", "marks"]
 MAX_LENGTH = 512
+_STRIDE = 20
+"""Tokenizers learn from one document in this many, since the first documents of the corpus are not like the others."""
 # What opens and what closes a turn, by turn; the end token that closes an answer is added to it.
 Marks = dict[corpus.Turn, tuple[str, str]]
 
@@ -121,7 +123,8 @@ def train(seed: int, documents: int = 20_000, name: Name = "turns") -> Any:
         show_progress=False,
     )
     openers = {turn: "" if opener in recipe.special else opener for turn, (opener, _) in recipe.marks.items()}
-    texts = (openers[part.turn] + part.text for number in range(documents) for part in corpus.document(seed, number))
+    numbers = range(0, documents * _STRIDE, _STRIDE)
+    texts = (openers[part.turn] + part.text for number in numbers for part in corpus.document(seed, number))
     inner.train_from_iterator(texts, trainer)
     inner.post_processor = processors.TemplateProcessing(
         single=f"{recipe.bos} $A",
