@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -55,21 +56,39 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     Raises:
         StoreError: the disk is full, read-only or otherwise refuses.
     """
-    data = content.encode() if isinstance(content, str) else content
+    _write_parts(path, [content.encode() if isinstance(content, str) else content])
+
+
+def _write_parts(path: Path, parts: Iterable[bytes]) -> None:
+    """Write the parts one after the other, holding one at a time, to a file that is there whole or not at all. What
+    making a part raises passes as it is."""
     temporary: str | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        with _blaming_the_disk(path, "write"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
+            for part in parts:
+                with _blaming_the_disk(path, "write"):
+                    file.write(part)
+            with _blaming_the_disk(path, "write"):
+                file.flush()
+                os.fsync(file.fileno())
+        with _blaming_the_disk(path, "write"):
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+    except BaseException:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-        raise _disk_error(path, "write", error) from None
+        raise
+
+
+@contextmanager
+def _blaming_the_disk(path: Path, doing: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _disk_error(path, doing, error) from None
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -92,8 +111,8 @@ def read_json(path: Path) -> Any:
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Write all rows as JSON lines, atomically."""
-    write_atomic(path, "".join(_line(row.to_dict()) for row in rows))
+    """Write all rows as JSON lines, atomically; rows that are made one by one are never held together."""
+    _write_parts(path, (_line(row.to_dict()).encode() for row in rows))
 
 
 def read_rows(path: Path, kind: type[R]) -> list[R]:
@@ -112,18 +131,26 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         StoreError: the file is missing or a line before the last is damaged.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.endswith(b"\n"):
+                    return  # torn by a kill
+                yield _parsed(line, number, path)
+    except StoreError:
+        raise
     except OSError as error:
         raise _disk_error(path, "read", error) from None
-    lines = data.split(b"\n")
-    for number, line in enumerate(lines[:-1], start=1):  # what follows the last newline is torn or empty
-        try:
-            yield json.loads(line)
-        except ValueError:
-            raise StoreError(
-                f"Line {number} of {str(path)!r} is damaged. Delete the file's folder and run again; only that "
-                "step is computed anew."
-            ) from None
+
+
+def _parsed(line: bytes, number: int, path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(line)
+    except ValueError:
+        raise StoreError(
+            f"Line {number} of {str(path)!r} is damaged. Delete the file's folder and run again; only that step is "
+            "computed anew."
+        ) from None
+    return found
 
 
 def _line(row: Mapping[str, Any]) -> str:

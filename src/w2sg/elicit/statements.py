@@ -8,19 +8,21 @@ reaches (`Asked.speaker`).
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from pydantic import Field
 
 from w2sg.config import Part
 from w2sg.decode.config import SamplingConfig
-from w2sg.decode.sampling import Request
 from w2sg.models.base import Progress
 from w2sg.records import Example, Prompt, Response, WeakLabel, ask
 from w2sg.registry import Registry
 from w2sg.tasks.base import Task
+
+if TYPE_CHECKING:
+    from w2sg.decode.sampling import Request
 
 WRITERS = Registry(
     "statement-writers",
@@ -92,9 +94,14 @@ class Silent(Written):
         return ""
 
 
-Speaker = Callable[[Sequence[Request], SamplingConfig, int, Progress], Iterator[list[Response]]]
-"""Replies to requests: (requests, sampling, seed, progress) gives the replies in chunks, all replies to a request
-together, in any order of requests. Whoever calls it keeps every chunk, so that nothing is asked twice."""
+class Speaker(Protocol):
+    """Whoever replies to requests: a model of the run, a server."""
+
+    def __call__(
+        self, requests: Sequence[Request], sampling: SamplingConfig, seed: int, progress: Progress
+    ) -> Iterator[list[Response]]:
+        """Yield the replies in chunks, all replies to a request together, in any order of requests. The caller keeps
+        every chunk, so that nothing is asked twice."""
 
 
 class Asked(StatementWriter):

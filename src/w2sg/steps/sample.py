@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from w2sg.config import Config
+from w2sg.config import Config, added
 from w2sg.decode.config import SamplingConfig
-from w2sg.records import Response, Role, ask
-from w2sg.steps.base import Cost, Outcome, Step, Workspace
-from w2sg.steps.inputs import RESPONSES, read_examples, read_responses
-from w2sg.steps.model import ModelRef, Node, load
+from w2sg.records import Role, ask
+from w2sg.steps.base import Outcome, Step, Workspace
+from w2sg.steps.inputs import read_examples
+from w2sg.steps.model import ModelRef, Node
+from w2sg.steps.replies import keep_replies, local
+from w2sg.steps.slices import Slice, in_slice
 from w2sg.steps.task import task_of
-from w2sg.storage import concatenate, read_rows, remove_folder, write_rows
 
 
 class SampleSettings(Config):
@@ -23,50 +24,34 @@ class SampleSettings(Config):
     """How many responses, and how they are drawn."""
     seed: int
     """The root of the random streams; 0 for greedy decoding, which draws nothing."""
+    slice: Slice | None = added(None)
+    """The part of these questions that is answered; all of them when not given."""
 
 
 def sample_step(
-    node: Node, task: Step, roles: tuple[Role, ...], sampling: SamplingConfig, seed: int, label: str
+    node: Node,
+    task: Step,
+    roles: tuple[Role, ...],
+    sampling: SamplingConfig,
+    seed: int,
+    label: str,
+    slice: Slice | None = None,
 ) -> Step:
-    """Return the step in which `node` answers the task's questions of `roles`."""
+    """Return the step in which `node` answers the task's questions of `roles`, or one slice of them."""
     settings = SampleSettings(
-        model=node.ref, roles=roles, sampling=sampling, seed=seed if sampling.temperature > 0 else 0
+        model=node.ref, roles=roles, sampling=sampling, seed=seed if sampling.temperature > 0 else 0, slice=slice
     )
     return Step("sample", settings, {"task": task, **node.parents()}, label)
 
 
 def run(step: Step, work: Workspace) -> Outcome:
-    """Sample every question, continuing after the last whole chunk, then join the chunks into one file."""
-    from w2sg.decode.sampling import Request, sample
+    """Sample every question, continuing after the last whole chunk."""
+    from w2sg.decode.sampling import Request
 
     settings = step.settings
     assert isinstance(settings, SampleSettings)
     task = task_of(step)
-    requests = [
-        Request(example.id, ask(task.prompt(example)))
-        for example in read_examples(work.parents["task"], settings.roles)
-    ]
-    position = {request.id: number for number, request in enumerate(requests)}
-    chunks, whole = work.folder / "chunks", work.folder / RESPONSES
-    finished = {row.id for path in chunks.glob("*.jsonl") for row in read_rows(path, Response)}
-    if not whole.exists() and len(finished) < len(requests):
-        model = load(settings.model, work)
-        for rows in sample(
-            model,
-            requests,
-            settings.sampling,
-            seed=settings.seed,
-            runtime=work.runtime,
-            finished=finished,
-            progress=work.progress,
-        ):
-            write_rows(chunks / f"{position[rows[0].id]:08d}.jsonl", rows)
-    if not whole.exists():
-        concatenate(sorted(chunks.glob("*.jsonl")), whole)
-    remove_folder(chunks)
-    responses = cut = tokens = 0
-    for _, rows in read_responses(work.folder):
-        responses += len(rows)
-        cut += sum(not row.finished for row in rows)
-        tokens += sum(row.tokens for row in rows)
-    return Outcome({"questions": len(requests), "responses": responses, "cut": cut}, Cost(tokens_sampled=tokens))
+    examples = in_slice(read_examples(work.parents["task"], settings.roles), settings.slice)
+    requests = (Request(example.id, ask(task.prompt(example))) for example in examples)
+    speaker = local(settings.model, work)
+    return keep_replies(work, requests, len(examples), settings.sampling, settings.seed, speaker)
