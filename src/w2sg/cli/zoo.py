@@ -21,6 +21,7 @@ def list_() -> None:
     wrong = {file.partition("/")[0] for file in damaged()}
     table = Table(box=None, pad_edge=False)
     table.add_column("model")
+    table.add_column("architecture")
     for name in ("layers", "width", "parameters", "documents read"):
         table.add_column(name, justify="right")
     table.add_column("files")
@@ -28,7 +29,7 @@ def list_() -> None:
         weights = home() / name / WEIGHTS
         parameters = f"{weights.stat().st_size / 2e6:.2f} M" if weights.is_file() else ""
         state = "missing" if not weights.is_file() else "damaged" if name in wrong else "whole"
-        shape = (str(member.layers), str(member.hidden_size), parameters, f"{member.documents:,}")
+        shape = (member.architecture, str(member.layers), str(member.hidden_size), parameters, f"{member.documents:,}")
         table.add_row(PREFIX + name, *shape, state)
     Console().print(table)
 
@@ -55,6 +56,7 @@ def build(
     documents: Annotated[
         int | None, typer.Option(min=1, help="Train on so many documents instead of the member's own number.")
     ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
 ) -> None:
     """Pretrain a member from scratch, by the recipe that made the shipped ones.
 
@@ -81,7 +83,9 @@ def build(
             name,
             folder,
             documents=documents,
+            threads=threads,
             progress=lambda done, total, note: bars.update(bar, completed=done, total=total, description=note),
         )
     loss = f"{made.losses[-1][1]:.3f}" if made.losses else "unknown"
-    Console().print(Text(f"{made.folder}: {made.steps} steps in {clock(made.seconds)}, last loss {loss}."))
+    read = f"{made.steps} steps, {made.tokens / 1e6:.1f} M tokens in {clock(made.seconds)}"
+    Console().print(Text(f"{made.folder}: {read}, last loss {loss}."))
