@@ -26,8 +26,8 @@ place."""
 _FILLED = 0.975
 """How full rows are meant to be: short documents are placed last, so without slack only they would be left out."""
 _SURVEY = 4000
-"""Documents, spread over all that are read, that are packed beforehand to learn how many rows of each width a step
-should have."""
+"""Documents, spread over the later half (the first ones of the corpus are not like the others), that are packed
+beforehand to learn how many rows of each width a step should have."""
 
 Tokens = tuple[list[int], list[bool]]
 
@@ -45,7 +45,7 @@ class Steps(Dataset[list[dict[str, torch.Tensor]]]):
     def __init__(self, tokenizer: Any, seed: int, documents: int, places: int) -> None:
         self.tokenizer, self.seed = tokenizer, seed
         narrow, wide = WIDTHS
-        surveyed = self._encode(range(0, documents, math.ceil(documents / _SURVEY)))
+        surveyed = self._encode(range(documents // 2, documents, math.ceil(documents / 2 / _SURVEY)))
         found = fill([len(ids) for ids, _ in surveyed])
         taken = sum(width for width, _ in found)
         self.drawn = max(1, round(_FILLED * places * len(surveyed) / taken))
