@@ -74,7 +74,7 @@ class Family:
     @cached_property
     def _items(self) -> Floats:
         """Each arm's accuracy on each draw of items, (resamples, arms)."""
-        return self._project(_item_counts(len(self.ids), self.resamples, self.seed))
+        return self._project(item_counts(len(self.ids), self.resamples, self.seed))
 
     @cached_property
     def _flips(self) -> Floats:
@@ -97,7 +97,7 @@ class Family:
         drawn: dict[tuple[int, ...], Floats] = {}
         for arm in self.arms.values():
             if arm.seeds not in drawn:
-                drawn[arm.seeds] = _seed_weights(arm.seeds, self.resamples, self.seed)
+                drawn[arm.seeds] = seed_weights(arm.seeds, self.resamples, self.seed)
             weights, means = drawn[arm.seeds], arm.seed_accuracy
             columns.append(sum((weights[:, s] * means[s] for s in range(len(means))), np.zeros(self.resamples)))
         return np.stack(columns, axis=1)
@@ -193,7 +193,7 @@ def _blocks(n: int, resamples: int) -> list[int]:
     return [min(size, resamples - start) for start in range(0, resamples, size)]
 
 
-def _item_counts(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
+def item_counts(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
     """How often each of n items falls into each draw of n with replacement, (rows, n) block by block."""
     generator = stream(seed, "items")
     for rows in _blocks(n, resamples):
@@ -211,7 +211,7 @@ def _item_signs(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.int8]]
         yield np.unpackbits(bits, axis=1)[:, :n].astype(np.int8) * 2 - 1
 
 
-def _seed_weights(seeds: tuple[int, ...], resamples: int, seed: int) -> Floats:
+def seed_weights(seeds: tuple[int, ...], resamples: int, seed: int) -> Floats:
     """Weights w with sum 0 such that sum(w * m) is Student-distributed (S - 1 degrees of freedom) with the scale
     sd(m) / sqrt(S), for any S seed means m; (resamples, S)."""
     count = len(seeds)
