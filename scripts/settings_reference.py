@@ -19,6 +19,8 @@ from pydantic_core import PydanticUndefined
 
 from w2sg.config import Config
 from w2sg.elicit import ELICITORS
+from w2sg.elicit.clusters import CLUSTERINGS
+from w2sg.elicit.statements import WRITERS
 from w2sg.models.base import ModelConfig, RuntimeConfig
 from w2sg.models.fit_config import FitConfig, LoraConfig
 from w2sg.recipes import RECIPES
@@ -119,6 +121,8 @@ def methods() -> list[str]:
         "  imitation:",
         "  imitation-vote:",
         "  vote-of-4: {elicit: {kind: vote, samples: 4}}",
+        "  alice: {elicit: {samples: 64}}              # a part without its kind changes the named method's part",
+        "  alice-as-published: {like: alice, preset: paper}",
     ]
     lines += ["```", "", "| name | supervisor | elicit | recipe | schedule |", "|---|---|---|---|---|"]
     for name, changes in {**METHODS, **CONTROLS}.items():
@@ -137,6 +141,8 @@ def page() -> str:
     lines += parts("Tasks", TASKS, "A task is given by its kind, or as a mapping with `kind` and its settings.")
     lines += parts("Supervisors", SUPERVISORS, "What labels the transfer questions.")
     lines += parts("Elicitors", ELICITORS, "How a supervisor's answers become weak labels.")
+    lines += parts("Clusterings", CLUSTERINGS, "Which of a supervisor's responses say the same.")
+    lines += parts("Statement writers", WRITERS, "Who puts a supervisor's doubt into words.")
     lines += parts("Recipes", RECIPES, "How the student learns from weak labels.")
     lines += parts("Schedules", SCHEDULES, "Who teaches whom, in which order.")
     return "\n".join(lines).rstrip() + "\n"

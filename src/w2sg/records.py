@@ -204,6 +204,27 @@ class LabelScore(Row):
     confidence: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RewriteScore(Row):
+    """The grades, given after training, of what a student that rewrites was shown and what it learnt, on one question.
+
+    `shown` is the answer of the demonstration, `own` of the student's attempt, `learnt` of the text it is tuned on;
+    each is None where there is no such text or it cannot be read, and is then not right. `taught` is False where the
+    question was left out, `bypassed` True where the demonstration was learnt as it is.
+    """
+
+    id: str
+    shown: str | None
+    own: str | None
+    learnt: str | None
+    shown_right: bool
+    own_right: bool
+    learnt_right: bool
+    taught: bool
+    bypassed: bool
+    confidence: float | None = None
+
+
 class _HasId(Protocol):
     @property
     def id(self) -> str: ...

@@ -11,6 +11,7 @@ ELICITORS = Registry(
     {
         "greedy": "w2sg.elicit.greedy:Greedy",
         "vote": "w2sg.elicit.vote:Vote",
+        "alice": "w2sg.elicit.alice:Alice",
     },
 )
 

@@ -6,6 +6,7 @@ from abc import abstractmethod
 
 from w2sg.config import Part
 from w2sg.decode.config import SamplingConfig
+from w2sg.elicit.statements import StatementWriter
 from w2sg.records import Example, Response, WeakLabel
 from w2sg.tasks.base import Task
 
@@ -16,6 +17,11 @@ class Elicitor(Part):
     @abstractmethod
     def sampling(self, max_new_tokens: int) -> SamplingConfig:
         """Return how the supervisor is sampled."""
+
+    @property
+    def writer(self) -> StatementWriter | None:
+        """Who puts the supervisor's doubt into words; None where nobody does."""
+        return None
 
     @abstractmethod
     def label(self, task: Task, example: Example, responses: list[Response]) -> WeakLabel:

@@ -85,11 +85,15 @@ class Answers(Clustering):
     kind: Literal["answers"] = "answers"
     leader: Literal["first", "random"] = "first"
     """Which response stands for its cluster: the first sampled (a fair draw already), or one drawn."""
+    singletons: Literal["keep", "drop"] = "keep"
+    """Whether a response that nothing else agrees with is a cluster of its own, or nothing."""
 
     def clusters(
         self, task: Task, example: Example, texts: Sequence[str], answers: Sequence[str | None]
     ) -> list[Cluster]:
         found = cluster_by_answer(task, answers)
+        if self.singletons == "drop":
+            found = [cluster for cluster in found if len(cluster.members) > 1]
         return found if self.leader == "first" else [drawn(cluster, example) for cluster in found]
 
 

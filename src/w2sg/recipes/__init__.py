@@ -10,6 +10,7 @@ RECIPES = Registry(
     "recipes",
     {
         "imitation": "w2sg.recipes.imitation:Imitation",
+        "alice": "w2sg.recipes.alice:Alice",
         "shuffled": "w2sg.recipes.shuffled:Shuffled",
     },
 )

@@ -21,6 +21,6 @@ class Imitation(Recipe):
     def targets(self, task: Task, parents: Mapping[str, Path], folder: Path) -> list[Target]:
         return [
             imitate(task, example, label)
-            for example, label in labelled_examples(parents)
+            for example, label in labelled_examples(parents, self.slice)
             if label.answer is not None or self.keep_unparsed
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 from w2sg.errors import DataError
 from w2sg.recipes.base import Recipe, imitate, labelled_examples
@@ -17,16 +17,21 @@ from w2sg.tasks.base import Task
 class Shuffled(Recipe):
     """Learn the parseable weak labels, dealt out anew in one cycle: no question keeps its own."""
 
-    teaches_labels: ClassVar[bool] = False
     kind: Literal["shuffled"] = "shuffled"
     seed: int = 0
     """Decides who gets whose label; set from the run's seed."""
+
+    @property
+    def teaches_labels(self) -> bool:
+        return False
 
     def seeded(self, seed: int) -> Shuffled:
         return self.model_copy(update={"seed": seed})
 
     def targets(self, task: Task, parents: Mapping[str, Path], folder: Path) -> list[Target]:
-        pairs = [(example, label) for example, label in labelled_examples(parents) if label.answer is not None]
+        pairs = [
+            (example, label) for example, label in labelled_examples(parents, self.slice) if label.answer is not None
+        ]
         if len(pairs) < 2:
             raise DataError(
                 f"The control that shuffles labels needs two or more readable labels, and there are {len(pairs)}: a "

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SerializeAsAny, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from w2sg.config import Config, added, override, read_yaml, runtime
 from w2sg.models.base import ModelConfig, RuntimeConfig
 from w2sg.models.fit_config import FitConfig
-from w2sg.schedules.methods import CONTROLS, METHODS, MethodConfig, method
+from w2sg.schedules.methods import CONTROLS, METHODS, MethodConfig, Preset, method
 from w2sg.tasks import task_config
 from w2sg.tasks.base import TaskConfig
 
@@ -34,6 +34,10 @@ class Experiment(Config):
     """The weak model."""
     student: ModelConfig
     """The strong model."""
+    intermediates: tuple[ModelConfig, ...] = added(())
+    """The models between teacher and student, weakest first: the rungs of a cascade."""
+    preset: Preset = added("default")
+    """What named methods are made of: `default`, or `paper`, as their authors published them."""
     methods: dict[str, MethodConfig]
     """What is compared: names of known methods, or names with the parts they are made of."""
     controls: dict[str, MethodConfig] = Field(default_factory=lambda: {name: method(name) for name in CONTROLS})
@@ -46,6 +50,9 @@ class Experiment(Config):
     """How students are tuned, under every method alike."""
     reasoning: bool = True
     """Gold teaches its reasoning before the answer, where the task has any."""
+    tries: int = added(0, ge=0)
+    """Where the task's gold has no reasoning, teacher and ceiling learn their own: so many solutions are sampled per
+    question from the untuned model, and the first with the right answer is learnt. 0: bare answers are learnt."""
     max_new_tokens: int = Field(256, ge=1)
     """The longest response."""
     chunk: int = added(2048, ge=1)
@@ -71,16 +78,23 @@ class Experiment(Config):
     def _model(cls, value: Any) -> Any:
         return {"path": value} if isinstance(value, str) else value
 
+    @field_validator("intermediates", mode="before")
+    @classmethod
+    def _models(cls, value: Any) -> Any:
+        value = [value] if isinstance(value, str | Mapping) else value
+        return tuple(map(cls._model, value)) if isinstance(value, list | tuple) else value
+
     @field_validator("methods", "controls", mode="before")
     @classmethod
-    def _methods(cls, value: Any) -> Any:
+    def _methods(cls, value: Any, info: ValidationInfo) -> Any:
+        preset = info.data.get("preset", "default")
         if isinstance(value, str):
             value = [value]
         if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
             value = dict.fromkeys(value)
         if isinstance(value, Mapping):
             return {
-                str(name): parts if isinstance(parts, MethodConfig) else method(str(name), parts)
+                str(name): parts if isinstance(parts, MethodConfig) else method(str(name), parts, preset)
                 for name, parts in value.items()
             }
         return value

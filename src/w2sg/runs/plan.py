@@ -15,12 +15,12 @@ from w2sg.runs.store import Store
 from w2sg.schedules.base import Product
 from w2sg.schedules.controls import Ceiling
 from w2sg.steps.base import Step, with_ancestors
+from w2sg.steps.cast import Cast
 from w2sg.steps.label_score import label_score_step
 from w2sg.steps.model import ModelRef, Node
 from w2sg.steps.sample import sample_step
 from w2sg.steps.score import score_step
 from w2sg.steps.task import TaskSettings
-from w2sg.supervisors.base import Cast
 from w2sg.tasks import file_digests
 from w2sg.tasks.base import TaskConfig
 
@@ -38,10 +38,11 @@ class Arm:
     scores: Step
     labels: Step | None = None
     label_scores: Step | None = None
+    rewrite_scores: Step | None = None
 
     def leaves(self) -> list[Step]:
-        """Return the steps that nothing rests on: the grades of the test, and of the weak labels if there are any."""
-        return [self.scores, *([self.label_scores] if self.label_scores is not None else [])]
+        """Return the steps that nothing rests on: the grades of the test, and of weak labels and rewrites if any."""
+        return [step for step in (self.scores, self.label_scores, self.rewrite_scores) if step is not None]
 
     def production(self) -> list[Step]:
         """Return the steps that make the model; answering and grading the test is not among them."""
@@ -93,6 +94,7 @@ def make_plan(experiment: Experiment) -> Plan:
     """
     precision = experiment.runtime.dtype
     teacher, student = ModelRef.of(experiment.teacher, precision), ModelRef.of(experiment.student, precision)
+    intermediates = tuple(ModelRef.of(config, precision) for config in experiment.intermediates)
     greedy = SamplingConfig(
         samples=1, temperature=0.0, max_new_tokens=experiment.max_new_tokens, chunk=experiment.chunk
     )
@@ -121,6 +123,8 @@ def make_plan(experiment: Experiment) -> Plan:
                 max_new_tokens=experiment.max_new_tokens,
                 chunk=experiment.chunk,
                 seed=seed,
+                intermediates=intermediates,
+                tries=experiment.tries,
             )
             for name, method in methods.items():
                 arms.append(_arm(name, cast, method.product(name, cast), greedy))
@@ -135,7 +139,11 @@ def _unpinned(experiment: Experiment) -> list[Note]:
             f"The {who} {config.path!r} is taken from the Hub without a pinned revision, so a later run may meet "
             "other weights under the same name. Give `revision` a commit to be exact.",
         )
-        for who, config in (("teacher", experiment.teacher), ("student", experiment.student))
+        for who, config in (
+            ("teacher", experiment.teacher),
+            *(("intermediate", config) for config in experiment.intermediates),
+            ("student", experiment.student),
+        )
         if "hub" in ModelRef.of(config).content and config.revision is None
     ]
 
@@ -145,4 +153,6 @@ def _arm(name: str, cast: Cast, product: Product, greedy: SamplingConfig) -> Arm
     scores = score_step(answers, cast.task, cast.label(f"grades of {name}"))
     labels = product.labels
     graded = label_score_step(labels, cast.task, cast.label(f"grades of the labels for {name}")) if labels else None
-    return Arm(cast.name, name, cast.seed, cast.task, product.node, answers, scores, labels, graded)
+    return Arm(
+        cast.name, name, cast.seed, cast.task, product.node, answers, scores, labels, graded, product.rewrite_scores
+    )

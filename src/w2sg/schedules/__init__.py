@@ -10,6 +10,7 @@ SCHEDULES = Registry(
     "schedules",
     {
         "direct": "w2sg.schedules.direct:Direct",
+        "cascade": "w2sg.schedules.cascade:Cascade",
         "as-is": "w2sg.schedules.controls:AsIs",
         "ceiling": "w2sg.schedules.controls:Ceiling",
     },

@@ -1,16 +1,27 @@
-"""What a method gives its schedule, and what every schedule does."""
+"""What a method gives its schedule, what every schedule does, and the one lesson that schedules are made of."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from w2sg.config import Config
 from w2sg.elicit.base import Elicitor
+from w2sg.elicit.statements import Asked
+from w2sg.errors import ConfigError
 from w2sg.recipes.base import Recipe
 from w2sg.steps.base import Step
-from w2sg.steps.model import Node
-from w2sg.supervisors.base import Cast, Supervisor
+from w2sg.steps.cast import Cast
+from w2sg.steps.fit import fit_step
+from w2sg.steps.label import label_step
+from w2sg.steps.model import ModelRef, Node
+from w2sg.steps.rewrite import LABELS_OF
+from w2sg.steps.rewrite_score import rewrite_score_step
+from w2sg.steps.sample import sample_step
+from w2sg.steps.slices import Slice
+from w2sg.steps.state import state_step
+from w2sg.supervisors.base import Supervisor
 
 
 @dataclass(frozen=True)
@@ -25,10 +36,12 @@ class Parts:
 
 @dataclass(frozen=True)
 class Product:
-    """What a method makes: the model to be judged, and the weak labels that it learnt as given, if any."""
+    """What a method makes: the model to be judged; the weak labels that it learnt from, if any; and the step that
+    grades, for the report, what its student made of them, if it rewrote them."""
 
     node: Node
     labels: Step | None = None
+    rewrite_scores: Step | None = None
 
 
 class Schedule(Config):
@@ -37,3 +50,57 @@ class Schedule(Config):
     @abstractmethod
     def product(self, parts: Parts, cast: Cast) -> Product:
         """Return the model that the method makes, with its steps."""
+
+
+def lesson(
+    parts: Parts, cast: Cast, teachers: Sequence[Node], pupil: ModelRef, slice: Slice | None = None, where: str = ""
+) -> Product:
+    """Return `pupil`, tuned from its untouched checkpoint on what the recipe makes of the `teachers`' labels of
+    `slice`.
+
+    Args:
+        where: the lesson's place in a longer schedule, for the steps' names (" (rung 1 of 2)").
+
+    Raises:
+        ConfigError: there are several teachers and the recipe learns from one.
+    """
+    if len(teachers) > 1 and not parts.recipe.hears_several:
+        raise ConfigError(
+            f"The method {parts.name!r} has {len(teachers)} supervisors, and its recipe learns from one. Use a recipe "
+            "that hears several (alice), or name one supervisor."
+        )
+    student = Node(pupil)
+    labels = {
+        LABELS_OF if number == 1 else f"{LABELS_OF}-{number}": _labels(
+            parts, cast, teacher, student, slice, where + (f" {number}" if len(teachers) > 1 else "")
+        )
+        for number, teacher in enumerate(teachers, start=1)
+    }
+    recipe = parts.recipe.seeded(cast.seed)
+    if slice is not None:
+        recipe = recipe.model_copy(update={"slice": slice})
+    more = recipe.steps(cast, labels, student, slice)
+    words = cast.label(f"training texts of {parts.name}{where}")
+    targets = Step("targets", recipe, {"task": cast.task, **labels, **more}, words)
+    node = fit_step(
+        student, targets, cast.student_fit, cast.seed, cast.label(f"tune the student by {parts.name}{where}")
+    )
+    graded = None
+    if "rewrites" in more:
+        graded = rewrite_score_step(targets, cast.label(f"grades of what {parts.name}{where} made of its labels"))
+    return Product(node, labels[LABELS_OF] if recipe.teaches_labels else None, graded)
+
+
+def _labels(parts: Parts, cast: Cast, teacher: Node, student: Node, slice: Slice | None, where: str) -> Step:
+    """Return the labels of one teacher, with the statements that the elicitation asks for."""
+    sampling = parts.elicit.sampling(cast.max_new_tokens).model_copy(update={"chunk": cast.chunk})
+    source, elicit = getattr(parts.supervisor, "kind", "supervisor"), getattr(parts.elicit, "kind", "")
+    who = cast.label(f"{source} answers transfer ({elicit}){where}")
+    samples = sample_step(teacher, cast.task, ("transfer",), sampling, cast.seed, who, slice)
+    labels = label_step(samples, cast.task, parts.elicit, cast.label(f"labels for {parts.name}{where}"))
+    writer = parts.elicit.writer
+    if not isinstance(writer, Asked):
+        return labels
+    speaker = {"teacher": teacher, "student": student}.get(writer.by)
+    words = cast.label(f"statements by {writer.by} for {parts.name}{where}")
+    return state_step(labels, cast.task, writer, speaker, cast.seed, words)

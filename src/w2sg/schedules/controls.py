@@ -6,9 +6,9 @@ from typing import Literal
 
 from w2sg.recipes.gold import gold_targets
 from w2sg.schedules.base import Parts, Product, Schedule
+from w2sg.steps.cast import Cast
 from w2sg.steps.fit import fit_step
 from w2sg.steps.model import Node
-from w2sg.supervisors.base import Cast
 
 
 class AsIs(Schedule):
@@ -26,6 +26,6 @@ class Ceiling(Schedule):
     kind: Literal["ceiling"] = "ceiling"
 
     def product(self, parts: Parts, cast: Cast) -> Product:
-        targets = gold_targets(cast.task, "transfer", cast.reasoning, f"{cast.name} · gold of transfer (ceiling)")
+        targets = gold_targets(cast, "transfer", Node(cast.student))
         words = cast.label("tune the student on gold (ceiling)")
         return Product(fit_step(Node(cast.student), targets, cast.student_fit, cast.seed, words))

@@ -5,7 +5,7 @@ A new method is a line in `METHODS` (or in an experiment file) over parts that e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from w2sg.config import Config, suggest
 from w2sg.elicit import ELICITORS
@@ -13,8 +13,8 @@ from w2sg.errors import ConfigError
 from w2sg.recipes import RECIPES
 from w2sg.schedules import SCHEDULES
 from w2sg.schedules.base import Parts, Product
+from w2sg.steps.cast import Cast
 from w2sg.supervisors import SUPERVISORS
-from w2sg.supervisors.base import Cast
 
 if TYPE_CHECKING:
     from w2sg.elicit.base import Elicitor as ElicitorPart
@@ -43,12 +43,39 @@ class MethodConfig(Config):
         return self.schedule.product(Parts(name, self.supervisor, self.elicit, self.recipe), cast)
 
 
+Preset = Literal["default", "paper"]
+"""What named methods are made of: our choice of settings, or those that their authors published."""
+
 PLAIN: dict[str, Any] = {"supervisor": "teacher", "elicit": "greedy", "recipe": "imitation", "schedule": "direct"}
 """What a method is where it does not say otherwise."""
 
 METHODS: dict[str, dict[str, Any]] = {
     "imitation": {},
     "imitation-vote": {"elicit": "vote"},
+    "alice": {"elicit": "alice", "recipe": "alice"},
+    "alice-no-uncertainty": {"elicit": "alice", "recipe": {"kind": "alice", "uncertainty": False}},
+    "alice-shuffled": {"elicit": "alice", "recipe": {"kind": "alice", "shuffle": "all"}},
+    "alice-shuffled-statement": {"elicit": "alice", "recipe": {"kind": "alice", "shuffle": "statement"}},
+    "alice-no-attempt": {"elicit": "alice", "recipe": {"kind": "alice", "attempt": "none"}},
+    "alice-swapped": {"elicit": "alice", "recipe": {"kind": "alice", "order": "other-first"}},
+    "alice-blind": {"elicit": "alice", "recipe": {"kind": "alice", "order": "blind"}},
+    "alice-teacher-words": {"elicit": {"kind": "alice", "statement": "teacher"}, "recipe": "alice"},
+    "alice-student-words": {"elicit": {"kind": "alice", "statement": "student"}, "recipe": "alice"},
+    "alice-on-greedy": {"recipe": {"kind": "alice", "uncertainty": False}},
+    "imitation-on-alice": {"elicit": "alice"},
+    "alice-matched": {
+        "elicit": "alice",
+        "recipe": "alice",
+        "schedule": {"kind": "direct", "questions": "matched"},
+    },
+    "imitation-matched": {"schedule": {"kind": "direct", "questions": "matched"}},
+    "cascade-alice": {"elicit": "alice", "recipe": "alice", "schedule": "cascade"},
+    "cascade-alice-no-uncertainty": {
+        "elicit": "alice",
+        "recipe": {"kind": "alice", "uncertainty": False},
+        "schedule": "cascade",
+    },
+    "cascade-imitation": {"schedule": "cascade"},
 }
 
 CONTROLS: dict[str, dict[str, Any]] = {
@@ -60,9 +87,25 @@ CONTROLS: dict[str, dict[str, Any]] = {
 }
 """The rows without which no gain can be read."""
 
+PAPER: dict[str, dict[str, Any]] = {
+    "elicit": {
+        "greedy": {"kind": "vote", "samples": 1, "temperature": 0.6},
+        "alice": {"samples": 100, "clustering": {"kind": "answers", "singletons": "drop"}},
+    },
+    "recipe": {
+        "imitation": {"keep_unparsed": True},
+        "alice": {"attempt": "sampled", "rewrites": 1, "check": False, "choose": "first", "bypass": True},
+    },
+}
+"""What parts of the named methods are under the preset `paper`, by kind (Wu et al. 2025 and the authors' settings).
+Controls stay as they are: they are ours."""
 
-def method(name: str, changes: Any = None) -> MethodConfig:
+
+def method(name: str, changes: Any = None, preset: Preset = "default") -> MethodConfig:
     """Return the method called `name`, with the parts in `changes` put in place of the named one's.
+
+    A part given without its `kind` changes the named method's part. `changes` may also hold `like`, the name of the
+    method that is changed (by default `name` itself), and `preset`.
 
     Raises:
         ConfigError: the name is unknown and nothing says what it is made of, or a part does not fit.
@@ -72,9 +115,32 @@ def method(name: str, changes: Any = None) -> MethodConfig:
         raise ConfigError(
             f"The method {name!r} must be a mapping of its parts ({', '.join(PLAIN)}), found {changes!r}."
         )
-    if name not in known and not changes:
+    changes = dict(changes or {})
+    like, preset = changes.pop("like", name), changes.pop("preset", preset)
+    if preset not in get_args(Preset):
+        raise ConfigError(f"The method {name!r} has the preset {preset!r}; known are {', '.join(get_args(Preset))}.")
+    if like not in known and (like != name or not changes):
         raise ConfigError(
-            f"There is no method called {name!r}{suggest(name, known)}. Name a known one, or say what it is made of: "
-            f"{name}: {{elicit: vote}}."
+            f"There is no method called {like!r}{suggest(str(like), known)}. Name a known one, or say what it is made "
+            f"of: {name}: {{elicit: vote}}."
         )
-    return MethodConfig.parse({**PLAIN, **known.get(name, {}), **(changes or {})}, f"The method {name!r}")
+    made = {**PLAIN, **known.get(like, {})}
+    if preset == "paper" and like in METHODS:
+        made = {part: _published(part, settings) for part, settings in made.items()}
+    for part, change in changes.items():
+        base = (
+            _mapping(made.get(part, {})) if like in known and isinstance(change, dict) and "kind" not in change else {}
+        )
+        made[part] = {**base, **change} if base else change
+    return MethodConfig.parse(made, f"The method {name!r}")
+
+
+def _published(part: str, settings: Any) -> Any:
+    """Return a part of a named method as published: the paper's settings, and over them what makes the method."""
+    own = _mapping(settings)
+    paper = PAPER.get(part, {}).get(own["kind"], {})
+    return {**own, **paper, **{key: value for key, value in own.items() if key != "kind" or "kind" not in paper}}
+
+
+def _mapping(part: Any) -> dict[str, Any]:
+    return {"kind": part} if isinstance(part, str) else dict(part)

@@ -29,10 +29,14 @@ KINDS: dict[str, Kind] = {
     "task": Kind("w2sg.steps.task:run", 1),
     "sample": Kind("w2sg.steps.sample:run", 1),
     "label": Kind("w2sg.steps.label:run", 1),
+    "state": Kind("w2sg.steps.state:run", 1),
+    "rewrite": Kind("w2sg.steps.rewrite:run", 1),
     "targets": Kind("w2sg.steps.targets:run", 1),
     "fit": Kind("w2sg.steps.fit:run", 1),
     "score": Kind("w2sg.steps.score:run", 1),
     "label-score": Kind("w2sg.steps.label_score:run", 1),
+    "probe": Kind("w2sg.steps.probe:run", 1),
+    "rewrite-score": Kind("w2sg.steps.rewrite_score:run", 1),
 }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
-from w2sg.records import Example, Item, ItemScore, LabelScore, Response, Role, Target, WeakLabel
+from w2sg.records import Example, Item, ItemScore, LabelScore, Response, RewriteScore, Role, Target, WeakLabel
 from w2sg.storage import read_lines, read_rows
 
 ITEMS = "items.jsonl"  # steps.task
@@ -19,6 +19,7 @@ TARGETS = "targets.jsonl"  # steps.targets
 MODEL = "model"  # steps.fit: a folder that from_pretrained loads
 SCORES = "scores.jsonl"  # steps.score
 LABEL_SCORES = "label_scores.jsonl"  # steps.label_score
+REWRITE_SCORES = "rewrite_scores.jsonl"  # steps.rewrite_score
 SEALED_ACCESS = "sealed-access.jsonl"  # whoever opens sealed gold leaves a line here
 
 
@@ -40,9 +41,9 @@ def read_responses(folder: Path) -> Iterator[tuple[str, list[Response]]]:
         yield id, list(group)
 
 
-def read_labels(folder: Path) -> list[WeakLabel]:
-    """Return the weak labels of a label step."""
-    return read_rows(folder / LABELS, WeakLabel)
+def read_labels(folder: Path) -> Iterator[WeakLabel]:
+    """Yield the weak labels of a label step, one by one, in the order in which the questions were answered."""
+    return (WeakLabel.from_dict(row) for row in read_lines(folder / LABELS))
 
 
 def read_targets(folder: Path) -> list[Target]:
@@ -58,3 +59,8 @@ def read_scores(folder: Path) -> list[ItemScore]:
 def read_label_scores(folder: Path) -> list[LabelScore]:
     """Return the grades of a label-score step."""
     return read_rows(folder / LABEL_SCORES, LabelScore)
+
+
+def read_rewrite_scores(folder: Path) -> list[RewriteScore]:
+    """Return the grades of a rewrite-score step."""
+    return read_rows(folder / REWRITE_SCORES, RewriteScore)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 from w2sg.config import Config
 from w2sg.errors import DataError
@@ -27,17 +28,39 @@ def label_step(samples: Step, task: Step, elicit: Config, label: str) -> Step:
 
 
 def run(step: Step, work: Workspace) -> Outcome:
-    """Label every sampled question."""
+    """Label every sampled question, holding one question's responses at a time."""
     labeller: Labeller = step.settings  # type: ignore[assignment]
     task = task_of(step)
     examples = by_id(read_examples(work.parents["task"], ("supervise", "validate", "transfer", "test")), "items")
-    labels = []
-    for id, responses in read_responses(work.parents["samples"]):
-        if id not in examples:
-            raise DataError(f"The responses answer a question {id!r} that the task does not hold.")
-        labels.append(labeller.label(task, examples[id], responses))
-    write_rows(work.folder / LABELS, labels)
-    unparsed = sum(label.answer is None for label in labels)
-    confidences = [label.confidence for label in labels if label.confidence is not None]
-    mean = sum(confidences) / len(confidences) if confidences else None
-    return Outcome({"labels": len(labels), "unparsed": unparsed, "mean_confidence": mean})
+    tally = Tally()
+
+    def labels() -> Iterator[WeakLabel]:
+        for id, responses in read_responses(work.parents["samples"]):
+            if id not in examples:
+                raise DataError(f"The responses answer a question {id!r} that the task does not hold.")
+            yield tally.counted(labeller.label(task, examples[id], responses))
+
+    write_rows(work.folder / LABELS, labels())
+    return Outcome(tally.summary())
+
+
+class Tally:
+    """Counts weak labels on their way to the file."""
+
+    def __init__(self) -> None:
+        self._labels = self._unparsed = self._stated = 0
+        self._confidence = 0.0
+
+    def counted(self, label: WeakLabel) -> WeakLabel:
+        """Count the label and return it."""
+        self._labels += 1
+        self._unparsed += label.answer is None
+        if label.confidence is not None:
+            self._stated += 1
+            self._confidence += label.confidence
+        return label
+
+    def summary(self) -> dict[str, Any]:
+        """Return how many labels there were, how many without an answer, and their mean confidence."""
+        mean = self._confidence / self._stated if self._stated else None
+        return {"labels": self._labels, "unparsed": self._unparsed, "mean_confidence": mean}

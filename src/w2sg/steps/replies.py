@@ -39,7 +39,7 @@ def keep_replies(
 
     Args:
         requests: made one by one, the same ones in the same order at every attempt; ids differ.
-        total: how many there are, for the progress.
+        total: how many there are at most, for the progress.
         piecewise: keep also parts of an unfinished block. A local model replies to whole blocks only, so that the
             same bits come out whenever a run was killed.
     """
@@ -55,6 +55,7 @@ def keep_replies(
             first += len(block)
             done += len(block) * sampling.samples
             work.progress(done, total * sampling.samples, "")
+        work.progress(total * sampling.samples, total * sampling.samples, "")
         concatenate(sorted(chunks.glob("*.jsonl")), whole)
     remove_folder(chunks)
     questions = responses = cut = tokens = 0

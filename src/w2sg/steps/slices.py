@@ -42,8 +42,8 @@ def in_slice(examples: Sequence[Example], wanted: Slice | None) -> list[Example]
     groups = sorted({_group(example) for example in examples}, key=lambda group: derive(0, "slice", group))
     if len(groups) < wanted.of:
         raise DataError(
-            f"There are {len(groups)} transfer questions for a cascade of {wanted.of} rungs, and each rung needs "
-            "questions of its own. Raise split.transfer, use fewer rungs, or let the rungs share their questions "
+            f"There are {len(groups)} transfer questions to be cut in {wanted.of} parts, one for each rung of a "
+            "cascade. Raise split.transfer, name fewer intermediates, or let the rungs share their questions "
             "(schedule.questions: reuse)."
         )
     members = set(groups[wanted.part :: wanted.of])

@@ -25,9 +25,13 @@ class TaskSettings(Config):
 
 def task_of(step: Step) -> Task:
     """Return the task that a step's `task` parent laid out."""
-    settings = step.parents["task"].settings
-    assert isinstance(settings, TaskSettings)
-    return settings.task.build()
+    return laid_out(step.parents["task"])
+
+
+def laid_out(step: Step) -> Task:
+    """Return the task that a task step lays out; reads no file."""
+    assert isinstance(step.settings, TaskSettings)
+    return step.settings.task.build()
 
 
 def run(step: Step, work: Workspace) -> Outcome:

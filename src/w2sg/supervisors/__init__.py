@@ -11,6 +11,7 @@ SUPERVISORS = Registry(
     {
         "teacher": "w2sg.supervisors.single:Teacher",
         "student": "w2sg.supervisors.single:Student",
+        "several": "w2sg.supervisors.several:Several",
     },
 )
 

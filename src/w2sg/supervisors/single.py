@@ -1,23 +1,40 @@
-"""One model as the supervisor: the teacher tuned on `supervise`, or the untuned student itself."""
+"""One model as the supervisor: a weak one tuned on `supervise`, or the untuned student itself."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
+from pydantic import field_validator
+
+from w2sg.config import added
+from w2sg.models.base import ModelConfig
 from w2sg.recipes.gold import gold_targets
+from w2sg.steps.cast import Cast
 from w2sg.steps.fit import fit_step
-from w2sg.steps.model import Node
-from w2sg.supervisors.base import Cast, Supervisor
+from w2sg.steps.model import ModelRef, Node
+from w2sg.supervisors.base import Supervisor
 
 
 class Teacher(Supervisor):
     """The weak model, tuned on the gold of `supervise`."""
 
     kind: Literal["teacher"] = "teacher"
+    model: ModelConfig | None = added(None)
+    """Which model; the experiment's teacher when not given."""
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _by_path(cls, value: object) -> object:
+        return {"path": value} if isinstance(value, str) else value
 
     def node(self, cast: Cast) -> Node:
-        targets = gold_targets(cast.task, "supervise", cast.reasoning, f"{cast.name} · gold of supervise")
-        return fit_step(Node(cast.teacher), targets, cast.teacher_fit, cast.seed, cast.label("tune the teacher"))
+        untuned, who = Node(cast.teacher), "the teacher"
+        if self.model is not None:
+            untuned = Node(ModelRef.of(self.model, cast.teacher.content.get("dtype", "auto")))
+            who = f"the teacher {Path(self.model.path).name}"
+        targets = gold_targets(cast, "supervise", untuned)
+        return fit_step(untuned, targets, cast.teacher_fit, cast.seed, cast.label(f"tune {who}"))
 
 
 class Student(Supervisor):

@@ -141,6 +141,8 @@ class Task(ABC):
     version: ClassVar[int] = 2
     mark: ClassVar[str] = "Answer:"
     """What stands before the final answer in gold responses."""
+    gold_reasons: ClassVar[bool] = False
+    """Whether every gold answer comes with its reasoning."""
 
     def __init__(self, config: TaskConfig) -> None:
         self.config = config

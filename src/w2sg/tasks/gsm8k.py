@@ -31,6 +31,7 @@ class Gsm8k(PublicTask):
     """Difficulty is the number of lines of the gold reasoning."""
 
     mark: ClassVar[str] = "####"
+    gold_reasons: ClassVar[bool] = True
     hub_name: ClassVar[str] = "openai/gsm8k"
     hub_config: ClassVar[str | None] = "main"
     config: Gsm8kConfig

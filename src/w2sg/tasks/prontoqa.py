@@ -34,6 +34,7 @@ class ProntoQa(PublicTask):
 
     grader = TruthGrader()
     hub_name: ClassVar[str] = "renma/ProntoQA"
+    gold_reasons: ClassVar[bool] = True
     hub_train: ClassVar[str] = "validation"
     config: ProntoQaConfig
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import ClassVar, Literal
@@ -20,13 +20,15 @@ from w2sg.errors import DataError
 from w2sg.records import Example, Gold, TaskRow
 from w2sg.tasks.base import Size, SplitConfig, Task, TaskConfig
 from w2sg.tasks.grading.base import Grader, grader
-from w2sg.tasks.world import knowledge
+from w2sg.tasks.revision import Answers, Demonstration, Order
+from w2sg.tasks.world import knowledge, threads
 from w2sg.tasks.world.problem import ANSWER, Kind, Problem, randomness
 from w2sg.tasks.world.subjects import SUBJECTS
 
 __all__ = ["KnowledgeConfig", "LogicConfig", "MathsConfig", "WorldConfig", "WorldSplit", "WorldTask"]
 
 _KINDS: dict[str, Kind] = {"world-knowledge": "knowledge", "world-maths": "maths", "world-logic": "logic"}
+_VOTES, _ANSWERS = 16, 3  # the most that a thread of the corpus tells
 _GRADERS: dict[Kind, str] = {"maths": "numeric", "logic": "truth", "knowledge": "short"}
 
 with warnings.catch_warnings():
@@ -98,6 +100,7 @@ class WorldTask(Task):
 
     version: ClassVar[int] = 2
     mark: ClassVar[str] = ANSWER
+    gold_reasons: ClassVar[bool] = True
     config: WorldConfig
 
     def __init__(self, config: WorldConfig) -> None:
@@ -118,7 +121,15 @@ class WorldTask(Task):
         Raises:
             DataError: more knowledge questions are asked for than there are facts.
         """
-        rows = []
+        return [_row(id, problem) for id, problem in self.problems().items()]
+
+    def problems(self) -> dict[str, Problem]:
+        """Return what the rows of `load` are made from, by id: measurements make wrong solutions of it.
+
+        Raises:
+            DataError: as `load`.
+        """
+        found: list[Problem] = []
         for side in self._sides():
             wanted = sum(side.values())
             made: list[Problem] = []
@@ -135,8 +146,40 @@ class WorldTask(Task):
                     f"The split of {self.name!r} asks for {wanted:,} questions of difficulty {levels}, and the world "
                     f"has only {len(made):,} of them for tasks. Lower the counts in `split`."
                 )
-            rows += [_row(problem) for problem in made]
-        return rows
+            found += made
+        return {f"{one.kind}-{one.difficulty}-{fingerprint(one.key)[:12]}": one for one in found}
+
+    def revise_prompt(
+        self,
+        example: Example,
+        *,
+        attempt: str = "",
+        others: Sequence[Demonstration] = (),
+        order: Order = "own-first",
+        heads: bool = True,
+    ) -> str:
+        """Return the request in the form of the corpus's threads, which is what models of the zoo have read.
+
+        A thread always shows one's own try first and one other person. To change the order the two trade places, and
+        then what else is known of the other is left out, as it is for `blind`. Of several others the solutions stand
+        one below another and the counts are added up.
+        """
+        demonstration = "\n".join(other.text for other in others if other.text)
+        if order == "other-first" or (order == "blind" and not heads):
+            attempt, demonstration = demonstration, attempt
+        if order != "own-first":
+            return threads.revise(self.prompt(example), attempt=attempt, demonstration=demonstration)
+        return threads.revise(
+            self.prompt(example),
+            attempt=attempt,
+            demonstration=demonstration,
+            answers=_as_in_threads(others),
+            doubt=" ".join(dict.fromkeys(other.statement for other in others if other.statement)),
+        )
+
+    def doubt_in_words(self, example: Example, answers: Answers, unparsed: int) -> str:
+        share = answers[0][1] / (sum(count for _, count in answers) + unparsed)
+        return threads.doubt(share, randomness(self.config.seed, "doubt", example.id))
 
     def _sides(self) -> list[dict[int, int]]:
         """How many questions of every difficulty are needed, on the easy and on the hard side."""
@@ -159,6 +202,18 @@ class WorldTask(Task):
             for position, level in enumerate(place):
                 need[level] += count // len(place) + (position < count % len(place))
         return [{level: need[level] for level in side} for side in (easy, hard) if side]
+
+
+def _as_in_threads(others: Sequence[Demonstration]) -> list[tuple[str, int]]:
+    """Return what others answered as a thread tells it: at most three answers of at most sixteen votes in all."""
+    counts: dict[str, int] = {}
+    for other in others:
+        for answer, count in other.answers:
+            counts[answer] = counts.get(answer, 0) + count
+    total = sum(counts.values())
+    votes = _VOTES / total if total > _VOTES else 1.0
+    told = [(answer, round(votes * count)) for answer, count in counts.items()]
+    return sorted((pair for pair in told if pair[1]), key=lambda pair: -pair[1])[:_ANSWERS]
 
 
 def _reserved(kind: Kind, level: int, seed: int) -> Iterator[Problem]:
@@ -184,7 +239,6 @@ def _all_paths(level: int, rng: random.Random) -> Iterator[Problem]:
             yield problem
 
 
-def _row(problem: Problem) -> TaskRow:
-    name = f"{problem.kind}-{problem.difficulty}-{fingerprint(problem.key)[:12]}"
-    example = Example(name, problem.question, group=problem.key, difficulty=float(problem.difficulty))
-    return TaskRow(example, Gold(name, problem.solution.answer, rationale=problem.solution.rationale))
+def _row(id: str, problem: Problem) -> TaskRow:
+    example = Example(id, problem.question, group=problem.key, difficulty=float(problem.difficulty))
+    return TaskRow(example, Gold(id, problem.solution.answer, rationale=problem.solution.rationale))

@@ -1,0 +1,78 @@
+"""Alice's elicitation: many samples, their clusters, how sure the supervisor is, and its doubt in words.
+
+After Wu et al. (2025), "Alice: Proactive Learning with Teacher's Demonstrations for Weak-to-Strong Generalization"
+(arXiv 2504.07316), section 3.2. How texts are grouped is left to `clusters`, how doubt is worded to `statements`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from w2sg.decode.config import SamplingConfig
+from w2sg.elicit.base import Elicitor
+from w2sg.elicit.clusters import CLUSTERINGS, Answers
+from w2sg.elicit.statements import WRITERS, Doubt, Template, Written
+from w2sg.records import Example, Response, WeakLabel
+from w2sg.tasks.base import Task
+
+if TYPE_CHECKING:
+    from w2sg.elicit.clusters import Clustering as AnyClustering
+    from w2sg.elicit.statements import StatementWriter as AnyWriter
+else:
+    AnyClustering, AnyWriter = CLUSTERINGS.union(), WRITERS.union()
+
+VARIANTS = 8
+"""Whole responses kept with a label, one for each of its first answers, for writers that read them."""
+
+
+class Alice(Elicitor):
+    """Sample, group, and take the largest group's leader as the demonstration.
+
+    The confidence is the largest group's share of all samples, unreadable ones included. A question without any group
+    has a label without an answer, which nothing learns from.
+    """
+
+    kind: Literal["alice"] = "alice"
+    samples: int = Field(32, ge=1)
+    """Responses sampled per question."""
+    temperature: float = Field(0.9, gt=0)
+    """Sampling temperature."""
+    top_p: float = Field(0.95, gt=0, le=1)
+    """Nucleus of the sampling distribution."""
+    clustering: AnyClustering = Answers()
+    """Which responses say the same, and which of them stands for the others."""
+    statement: AnyWriter = Template()
+    """Who puts the doubt into words."""
+
+    def sampling(self, max_new_tokens: int) -> SamplingConfig:
+        return SamplingConfig(
+            samples=self.samples, temperature=self.temperature, top_p=self.top_p, max_new_tokens=max_new_tokens
+        )
+
+    @property
+    def writer(self) -> AnyWriter:
+        return self.statement
+
+    def label(self, task: Task, example: Example, responses: list[Response]) -> WeakLabel:
+        texts = [response.text for response in responses]
+        answers = [task.parse(text, example) for text in texts]
+        unparsed = sum(answer is None for answer in answers)
+        clusters = self.clustering.clusters(task, example, texts, answers)
+        if not clusters:
+            return WeakLabel(example.id, texts[0], None, (), unparsed, 0.0)
+        best = clusters[0]
+        label = WeakLabel(
+            example.id,
+            texts[best.leader],
+            answers[best.leader],
+            tuple((cluster.answer, len(cluster.members)) for cluster in clusters),
+            unparsed,
+            len(best.members) / len(responses),
+            variants=tuple(texts[cluster.leader] for cluster in clusters[:VARIANTS]),
+        )
+        if isinstance(self.statement, Written):
+            return replace(label, statement=self.statement.statement(task, Doubt.of(example, label)))
+        return label

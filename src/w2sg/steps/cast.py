@@ -1,0 +1,32 @@
+"""Who takes part in a method: the task, the models, the seed, and the settings that all methods share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from w2sg.models.fit_config import FitConfig
+from w2sg.steps.base import Step
+from w2sg.steps.model import ModelRef
+
+
+@dataclass(frozen=True)
+class Cast:
+    """One task, its models and the seed. `intermediates` are the rungs between teacher and student, weakest first;
+    `tries` is how many solutions are sampled where gold has no reasoning."""
+
+    name: str
+    task: Step
+    teacher: ModelRef
+    student: ModelRef
+    teacher_fit: FitConfig
+    student_fit: FitConfig
+    reasoning: bool
+    max_new_tokens: int
+    chunk: int
+    seed: int
+    intermediates: tuple[ModelRef, ...] = ()
+    tries: int = 0
+
+    def label(self, words: str) -> str:
+        """Return a step's name for people: task, what, seed."""
+        return f"{self.name} · {words} · seed {self.seed}"

@@ -1,0 +1,172 @@
+"""The step in which the student revises its own answers in the light of what its supervisors said.
+
+What of the supervisors' work is shown, and how, is in the settings; which rewrite is learnt, the recipe's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from w2sg.config import Config
+from w2sg.decode.config import SamplingConfig
+from w2sg.errors import DataError
+from w2sg.records import WeakLabel, ask, by_id
+from w2sg.seeding import stream
+from w2sg.steps.base import Outcome, Step, Workspace
+from w2sg.steps.inputs import read_examples, read_labels, read_responses
+from w2sg.steps.model import ModelRef, Node
+from w2sg.steps.replies import keep_replies, local
+from w2sg.steps.task import task_of
+from w2sg.tasks.revision import Demonstration, Order
+
+if TYPE_CHECKING:
+    from w2sg.decode.sampling import Request
+
+LABELS_OF = "labels"
+"""The part that a supervisor's labels play among a step's parents: `labels`, `labels-2`, ..."""
+
+Shuffle = Literal["none", "statement", "all"]
+
+
+class Shown(Config):
+    """What of the supervisors' work the student is shown, and how."""
+
+    uncertainty: bool
+    """Show how often each answer was given, and the statement."""
+    order: Order
+    """Which of the two answers stands first."""
+    bypass: bool
+    """Do not ask where all samples of every supervisor agree."""
+    shuffle: Shuffle
+    """Show another question's statement (with its counts), or another question's whole work."""
+    seed: int
+    """Decides who is shown whose work, and the coins of `blind`; 0 where neither is done."""
+
+
+class RewriteSettings(Config):
+    """Who rewrites, from what, how often."""
+
+    model: ModelRef
+    """The checkpoint that rewrites."""
+    shown: Shown
+    """What it is shown."""
+    sampling: SamplingConfig
+    """How many rewrites, and how they are drawn."""
+    seed: int
+    """The root of the random streams; 0 for greedy decoding, which draws nothing."""
+
+
+def rewrite_step(node: Node, parents: Mapping[str, Step], settings: RewriteSettings, label: str) -> Step:
+    """Return the step in which `node` revises. `parents`: `task`, `labels` (`labels-2`, ...), `attempts` or none."""
+    return Step("rewrite", settings, {**parents, **node.parents()}, label)
+
+
+def run(step: Step, work: Workspace) -> Outcome:
+    """Ask for the rewrites of every question that the supervisors answered, in the order of the labels."""
+    from w2sg.decode.sampling import Request
+
+    settings = step.settings
+    assert isinstance(settings, RewriteSettings)
+    task, shown = task_of(step), settings.shown
+    examples = by_id(read_examples(work.parents["task"], ("transfer",)), "transfer questions")
+
+    def requests() -> Iterator[Request]:
+        for seen in told(work.parents, shown):
+            if not seen.heard or seen.is_bypassed(shown):
+                continue
+            coin = bool(stream(shown.seed, "blind", seen.id).integers(2)) if shown.order == "blind" else True
+            text = task.revise_prompt(
+                examples[seen.id],
+                attempt=seen.attempt,
+                others=seen.demonstrations(shown),
+                order=shown.order,
+                heads=coin,
+            )
+            yield Request(seen.id, ask(text))
+
+    return keep_replies(work, requests(), len(examples), settings.sampling, settings.seed, local(settings.model, work))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a student is told of one question: one label of every supervisor for the solution that is shown (`work`)
+    and one for the doubt (`said`), the same unless work is shuffled; and the student's own attempt, "" without any."""
+
+    id: str
+    work: tuple[WeakLabel, ...]
+    said: tuple[WeakLabel, ...]
+    attempt: str
+
+    @property
+    def heard(self) -> bool:
+        """Whether any supervisor gave an answer; a question without is not learnt from."""
+        return any(label.histogram for label in self.work)
+
+    def is_bypassed(self, shown: Shown) -> bool:
+        """Whether the demonstration is learnt as it is, all samples of all supervisors being agreed."""
+        return shown.bypass and len({answer for label in self.work for answer, _ in label.histogram}) == 1
+
+    def demonstration(self) -> WeakLabel:
+        """Return the label of the first supervisor that gave an answer."""
+        return next(label for label in self.work if label.histogram)
+
+    def demonstrations(self, shown: Shown) -> list[Demonstration]:
+        """Return what is shown of every supervisor that gave an answer."""
+        return [
+            Demonstration(label.text, said.histogram, said.statement)
+            if shown.uncertainty
+            else Demonstration(label.text)
+            for label, said in zip(self.work, self.said, strict=True)
+            if label.histogram
+        ]
+
+
+def told(parents: Mapping[str, Path], shown: Shown) -> Iterator[Told]:
+    """Yield what is told of each question, in the order of the labels.
+
+    Raises:
+        DataError: the parents do not answer the same questions in the same order, or there is no other question to
+            shuffle with.
+    """
+    donors = _donors(parents) if shown.shuffle != "none" else {}
+    order = stream(shown.seed, "shuffled-work").permutation(len(donors)).tolist()
+    ids = list(donors)
+    source = {ids[place]: ids[other] for place, other in zip(order, order[1:] + order[:1], strict=True)}  # one cycle
+    attempts = read_responses(parents["attempts"]) if "attempts" in parents else None
+    for labels in _labels(parents):
+        id, attempt = labels[0].id, ""
+        if attempts is not None:
+            other, responses = next(attempts, ("nothing", []))
+            if other != id:
+                raise DataError(f"The attempts answer {other!r} where the labels speak of {id!r}.")
+            attempt = responses[0].text
+        said = donors[source[id]] if id in source else labels
+        yield Told(id, said if shown.shuffle == "all" else labels, said, attempt)
+
+
+def _labels(parents: Mapping[str, Path]) -> Iterator[tuple[WeakLabel, ...]]:
+    """Yield the labels of every supervisor, question by question."""
+    for labels in zip(*(read_labels(parents[name]) for name in label_parts(parents)), strict=True):
+        if len({label.id for label in labels}) != 1:
+            raise DataError(f"Supervisors label different questions: {[label.id for label in labels]}.")
+        yield labels
+
+
+def _donors(parents: Mapping[str, Path]) -> dict[str, tuple[WeakLabel, ...]]:
+    """Return the labels that can be shown with another question, by the id of their own."""
+    found = {labels[0].id: labels for labels in _labels(parents) if any(label.histogram for label in labels)}
+    if len(found) < 2:
+        raise DataError(
+            f"Showing another question's work needs two or more readable labels, and there are {len(found)}. Give the "
+            "supervisor more or easier questions."
+        )
+    return found
+
+
+def label_parts(parents: Iterable[str]) -> list[str]:
+    """Return the parts that labels play among the parents, the first supervisor's first."""
+    names = [name for name in parents if name == LABELS_OF or name.startswith(f"{LABELS_OF}-")]
+    return sorted(names, key=lambda name: int(name.rpartition("-")[2]) if "-" in name else 1)

@@ -1,0 +1,204 @@
+"""Whole runs of Alice and its cascade on scripted models: who is asked what, who learns what, what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import scripted_world
+from w2sg.errors import ConfigError, DataError
+from w2sg.models.base import RuntimeConfig
+from w2sg.runs.experiment import Experiment
+from w2sg.runs.plan import Arm, Plan, make_plan
+from w2sg.runs.runner import run_steps
+from w2sg.runs.store import Store
+from w2sg.steps.base import Step
+from w2sg.steps.inputs import (
+    read_examples,
+    read_labels,
+    read_responses,
+    read_rewrite_scores,
+    read_scores,
+    read_targets,
+)
+
+MIDDLE = "scripted:scripted_world:middle"
+
+
+def plan_of(folder: Path, methods: Any, **changes: Any) -> Plan:
+    data = scripted_world.experiment(folder / "data", methods=methods, **{"seeds": [0], "controls": [], **changes})
+    return make_plan(Experiment.parse(data, "the test"))
+
+
+def run(plan: Plan, folder: Path) -> Store:
+    store = Store(folder / "store")
+    run_steps(plan.steps, store, RuntimeConfig(), workers=1)
+    return store
+
+
+def step_of(arm: Arm, kind: str) -> list[Step]:
+    return [step for step in arm.scores.ancestors() if step.kind == kind]
+
+
+def test_the_student_learns_what_it_wrote_itself(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, ["alice"])
+    store = run(plan, tmp_path)
+    (arm,) = plan.arms
+    (rewrites,) = step_of(arm, "rewrite")
+    targets = {target.id: target for target in read_targets(store.folder(arm.node.tuned.parents["targets"]))}  # type: ignore[union-attr]
+    examples = {example.id: example for example in read_examples(store.folder(arm.task_step), ("transfer",))}
+    written = dict(read_responses(store.folder(rewrites)))
+    assert len(written) == len(examples) == 14
+    assert all(len(rows) == 4 for rows in written.values())
+    for id, target in targets.items():
+        assert target.response in {row.text for row in written[id]}
+        assert target.response != "Hm."
+        assert target.prompt[0].content.startswith(examples[id].question)
+        assert "somebody" not in target.prompt[0].content.lower()
+    (labels,) = step_of(arm, "label")
+    for label in read_labels(store.folder(labels)):
+        assert label.statement.startswith("Asked 32 times, I gave ")
+    assert len(read_scores(store.folder(arm.scores))) == 14
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["alice-no-uncertainty", "alice-shuffled", "alice-shuffled-statement", "alice-no-attempt", "alice-swapped",
+     "alice-blind", "alice-teacher-words", "alice-student-words", "alice-on-greedy", "imitation-on-alice"],
+)  # fmt: skip
+def test_every_variant_runs_and_is_another_result(tmp_path: Path, name: str) -> None:
+    plan = plan_of(tmp_path, ["alice", name])
+    store = run(plan, tmp_path)
+    alice, other = plan.arms
+    assert alice.scores.fingerprint != other.scores.fingerprint
+    assert len(read_scores(store.folder(other.scores))) == 14
+
+
+def test_variants_share_samples_and_attempts(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, ["alice", "alice-no-uncertainty", "alice-shuffled", "imitation-on-alice"])
+    sampled = [step for step in plan.steps if step.kind == "sample" and "transfer" in step.settings.roles]  # type: ignore[attr-defined]
+    assert len(sampled) == 2  # the teacher's and the student's own
+    assert len([step for step in plan.steps if step.kind == "label"]) == 1
+
+
+def test_a_statement_by_a_model_is_asked_for_where_samples_disagree_only(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, {"alice-teacher-words": {"elicit": {"samples": 3}}})
+    store = run(plan, tmp_path)
+    (state,) = step_of(plan.arms[0], "state")
+    labels = list(read_labels(store.folder(state)))
+    asked = dict(read_responses(store.folder(state)))
+    doubted = {label.id for label in labels if len(label.histogram) > 1}
+    assert set(asked) == doubted
+    assert 0 < len(doubted) < len(labels)
+    for label in labels:
+        if label.id in doubted:
+            assert label.statement == " ".join(asked[label.id][0].text.split())
+        elif label.histogram:
+            assert label.statement.startswith("Asked 3 times, I ")
+
+
+def test_the_paper_copies_what_the_teacher_is_agreed_on(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, {"alice": {"elicit": {"samples": 4}}}, preset="paper")
+    method = plan.experiment.methods["alice"]
+    assert method.recipe.identity()["bypass"] is True
+    assert method.elicit.identity()["clustering"]["singletons"] == "drop"
+    store = run(plan, tmp_path)
+    (arm,) = plan.arms
+    assert arm.rewrite_scores is not None
+    scores = read_rewrite_scores(store.folder(arm.rewrite_scores))
+    labels = {label.id: label for label in read_labels(store.folder(step_of(arm, "label")[0]))}
+    targets = {target.id: target for target in read_targets(store.folder(step_of(arm, "targets")[1]))}
+    assert any(score.bypassed for score in scores)
+    for score in scores:
+        if score.bypassed:
+            assert targets[score.id].response == labels[score.id].text
+        assert score.taught == bool(labels[score.id].histogram)
+
+
+def test_a_cascade_teaches_every_rung_from_its_own_questions(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, ["cascade-alice", "cascade-imitation", "alice-matched"], intermediates=[MIDDLE, MIDDLE])
+    store = run(plan, tmp_path)
+    cascade, imitation, matched = plan.arms
+
+    def taught(arm: Arm) -> list[set[str]]:
+        fits = [step for step in step_of(arm, "fit") if "samples" not in step.parents]
+        return [{target.id for target in read_targets(store.folder(step.parents["targets"]))} for step in fits]
+
+    gold, first, second, third = taught(cascade)
+    everything = {example.id for example in read_examples(store.folder(cascade.task_step), ("transfer",))}
+    assert not first & second and not second & third and not first & third  # noqa: PT018
+    assert first | second | third <= everything
+    assert not gold & everything
+    asked = [set(dict(read_responses(store.folder(step)))) for step in step_of(cascade, "sample")]
+    assert {len(ids) for ids in asked[:-1]} <= {4, 5}
+    assert [len(ids & everything) for ids in taught(imitation)[1:]]
+    assert taught(matched)[1] <= asked[-2]
+    fits = step_of(cascade, "fit")
+    assert all("model" not in step.parents for step in fits)  # every rung starts untouched
+    assert [step.parents["samples"].parents["model"].fingerprint for step in step_of(cascade, "label")] == [
+        step.fingerprint for step in fits[:3]
+    ]
+
+
+def test_rungs_may_share_their_questions(tmp_path: Path) -> None:
+    changes = {"schedule": {"questions": "reuse"}, "like": "cascade-alice"}
+    plan = plan_of(tmp_path, {"shared": changes}, intermediates=MIDDLE)
+    store = run(plan, tmp_path)
+    assert {len(list(read_labels(store.folder(step)))) for step in step_of(plan.arms[0], "label")} == {14}
+
+
+def test_a_cascade_without_rungs_or_with_too_few_questions_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"'cascade-alice' needs models between .* intermediates: \[zoo/micro\]"):
+        plan_of(tmp_path, ["cascade-alice"])
+    with pytest.raises(ConfigError, match="has 14 transfer questions, and the cascade 'cascade-alice' has 16 rungs"):
+        plan_of(tmp_path, ["cascade-alice"], intermediates=[MIDDLE] * 15)
+
+
+def test_a_cascade_finds_too_few_questions_in_a_pool(tmp_path: Path) -> None:
+    data = scripted_world.experiment(
+        tmp_path / "data", methods=["cascade-alice"], controls=[], seeds=[0], intermediates=[MIDDLE] * 5
+    )
+    data["tasks"][0] |= scripted_world.write_files(tmp_path / "data", 40, 4)
+    data["tasks"][0]["split"] |= {"transfer": "rest"}
+    with pytest.raises(DataError, match=r"There are 4 transfer questions to be cut in 6 parts"):
+        run(make_plan(Experiment.parse(data, "the test")), tmp_path)
+
+
+def test_several_teachers_are_heard_together(tmp_path: Path) -> None:
+    both = {"kind": "several", "members": ["teacher", {"kind": "teacher", "model": MIDDLE}]}
+    plan = plan_of(tmp_path, {"two": {"like": "alice", "supervisor": both}})
+    store = run(plan, tmp_path)
+    (arm,) = plan.arms
+    assert len(step_of(arm, "label")) == 2
+    assert len(read_scores(store.folder(arm.scores))) == 14
+    with pytest.raises(ConfigError, match="'two' has 2 supervisors, and its recipe learns from one"):
+        plan_of(tmp_path, {"two": {"supervisor": both}})
+
+
+def test_a_teacher_that_never_gives_an_answer_stops_alice_with_a_reason(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, ["alice"], teacher="scripted:scripted_world:mute", teacher_fit={"epochs": 1})
+    with pytest.raises(DataError, match=r"training texts of alice .* has no training texts"):
+        run(plan, tmp_path)
+
+
+def test_shuffling_needs_two_readable_labels(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, ["alice-shuffled"], teacher="scripted:scripted_world:mute")
+    with pytest.raises(DataError, match="needs two or more readable labels, and there are 0"):
+        run(plan, tmp_path)
+
+
+def test_a_teacher_without_gold_reasoning_learns_its_own_right_tries(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, ["imitation"], tries=6, controls=["ceiling"])
+    store = run(plan, tmp_path)
+    imitation = next(arm for arm in plan.arms if arm.method == "imitation")
+    teacher = step_of(imitation, "fit")[0]
+    texts = {target.id: target.response for target in read_targets(store.folder(teacher.parents["targets"]))}
+    tries = dict(read_responses(store.folder(teacher.parents["targets"].parents["tries"])))
+    assert len(tries) == 8
+    assert 0 < len(texts) <= 8
+    for id, text in texts.items():
+        assert text in {row.text for row in tries[id]}
+        number = int(id[1:])
+        assert text.endswith(f"Answer: {number + 7 * number % 13}")
