@@ -39,17 +39,17 @@ class Member:
     learning_rate: float
     architecture: Architecture = "llama"
     tokenizer: TokenizerName = "turns"
-    batch_tokens: int = 4096
+    batch_tokens: int = 2048
 
 
 MEMBERS: dict[str, Member] = {
     member.name: member
     for member in (
-        Member("nano", 64, 3, 2, 1, 192, documents=400_000, learning_rate=6e-3),
-        Member("micro", 96, 4, 3, 1, 288, documents=400_000, learning_rate=5e-3),
-        Member("mini", 160, 4, 5, 1, 480, documents=400_000, learning_rate=4e-3),
-        Member("small", 256, 5, 4, 2, 768, documents=400_000, learning_rate=2.5e-3),
-        Member("neox", 64, 4, 2, 2, 256, 400_000, 5e-3, architecture="gpt_neox", tokenizer="marks"),
+        Member("nano", 64, 3, 2, 1, 128, documents=200_000, learning_rate=3e-3),
+        Member("micro", 96, 4, 3, 1, 288, documents=300_000, learning_rate=3e-3),
+        Member("mini", 128, 4, 4, 1, 384, documents=400_000, learning_rate=2.5e-3),
+        Member("small", 192, 4, 6, 2, 512, documents=560_000, learning_rate=2.5e-3),
+        Member("neox", 64, 4, 2, 2, 256, 200_000, 3e-3, architecture="gpt_neox", tokenizer="marks"),
     )
 }
 """Llama members from small to large, then those of another kind."""

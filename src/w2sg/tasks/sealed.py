@@ -1,7 +1,8 @@
 """Gold on disk, in two files: open (supervise, validate) and sealed (transfer, test).
 
-Sealed gold is opened only to score predictions and to train the ceiling. Every opening leaves a line in the opener's
-own log before any gold is returned.
+Sealed gold is opened only to score predictions, to train the ceiling, and to probe whether a model reads what it is
+shown (nothing is trained on the replies). Every opening leaves a line in the opener's own log before any gold is
+returned.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from w2sg.storage import RowWriter, read_rows, write_rows
 OPEN_FILE = "gold-open.jsonl"
 SEALED_FILE = "gold-sealed.jsonl"
 
-Reason = Literal["score", "ceiling"]
-_ALLOWED: dict[Reason, tuple[Role, ...]] = {"score": SEALED_ROLES, "ceiling": ("transfer",)}
-_USUAL: dict[Reason, tuple[Role, ...]] = {"score": ("test",), "ceiling": ("transfer",)}
+Reason = Literal["score", "ceiling", "probe"]
+_ALLOWED: dict[Reason, tuple[Role, ...]] = {"score": SEALED_ROLES, "ceiling": ("transfer",), "probe": ("transfer",)}
+_USUAL: dict[Reason, tuple[Role, ...]] = {"score": ("test",), "ceiling": ("transfer",), "probe": ("transfer",)}
 
 
 @dataclass(frozen=True, slots=True)

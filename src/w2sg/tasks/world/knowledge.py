@@ -64,6 +64,10 @@ RELATIONS: dict[str, Relation] = {
         "person", "person", ("{a} was taught by {b}.", "{b} taught {a}.", "The teacher of {a} is {b}."),
         ("Who taught {a}?", "Who is the teacher of {a}?"), "the teacher of {a}",
     ),
+    "friend": Relation(
+        "person", "person", ("{a} is a friend of {b}.", "{a} is friends with {b}.", "The friend of {a} is {b}."),
+        ("Who is the friend of {a}?", "Which friend has {a}?"), "the friend of {a}",
+    ),
     "region": Relation(
         "town", "region", ("{a} lies in {b}.", "{a} is a town in {b}.", "The region of {a} is {b}."),
         ("In which region is {a}?", "Which region is {a} in?"), "the region of {a}",
@@ -114,8 +118,8 @@ def world() -> World:
             "town": rng.choice(towns),
             "craft": rng.choice(CRAFTS),
             "pet": rng.choice(PETS),
-            # somebody well known rather than anybody, and never oneself
-            "teacher": people[(position + 1 + int(rng.random() ** 2 * (len(people) - 2))) % len(people)],
+            "teacher": rng.choice(people[:position] + people[position + 1 :]),
+            "friend": rng.choice(people[:position] + people[position + 1 :]),
         }
     for town in towns:
         facts[town] = {"region": rng.choice(REGIONS), "dish": rng.choice(DISHES)}

@@ -1,8 +1,8 @@
 """Rule chaining: one fact, rules, and whether something is true, false or unknown.
 
-The chain takes one to six deductions. Every question holds as many rules, whatever its answer, in any order: two
-conclude the asked property, one with either sign, and each of those two rests on another rule, so neither the number
-nor the places of the rules tell the answer; it has to be derived from the fact.
+Every question holds three chains, their rules in any order: one leads to the asked property, one to its contrary, one
+elsewhere. The fact starts one of the three, which takes one to six deductions and decides the answer; the other two
+are as long, but at most three. Neither number nor places of the rules tell the answer; it has to be derived.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from w2sg.tasks.world.problem import Problem, Solution
 
 HARDEST = 6
+_LONGEST_OTHER = 3
 NAMES = ("Rex", "Mia", "Tom", "Zoe", "Max", "Ida", "Bob", "Una")
 PROPERTIES = (
     "red", "kind", "tall", "calm", "loud", "shy", "brave", "quick",
@@ -46,21 +47,20 @@ class Chain(NamedTuple):
 
 def draw(rng: random.Random, deductions: int) -> Problem:
     """Return a question that takes that many deductions (1 to 6)."""
-    who = rng.choice(NAMES)
-    asked, x, before_x, y, before_y, *spare = rng.sample(PROPERTIES, deductions + 6)
-    answer = rng.choice(ANSWERS)
-    reached = spare[: deductions + (answer == "unknown")]
-    rules = [Rule(a, b, True) for a, b in pairwise(reached)]
-    if answer == "unknown":
-        sign = rng.random() < 0.5
-        rules += [Rule(x, asked, sign), Rule(y, asked, not sign)]
-    else:
-        rules += [Rule(reached[-1], asked, answer == "true"), Rule(x, asked, answer != "true")]
-        rules.append(Rule(y, spare[-1], rng.random() < 0.7))
-    rules += [Rule(before_x, x, True), Rule(before_y, y, True)]
+    who, answer = rng.choice(NAMES), rng.choice(ANSWERS)
+    asked, *words = rng.sample(PROPERTIES, len(PROPERTIES))
+    rules, derived = [], ()
+    for end in ANSWERS:
+        length = deductions if end == answer else min(deductions, _LONGEST_OTHER)
+        reached = [words.pop() for _ in range(length + (end == "unknown"))]
+        rules += [Rule(a, b, True) for a, b in pairwise(reached)]
+        if end != "unknown":
+            rules.append(Rule(reached[-1], asked, end == "true"))
+        if end == answer:
+            derived = tuple(reached)
     rng.shuffle(rules)
-    chain = Chain(who, tuple(reached), asked, answer, tuple(rules))
-    texts = [f"{who} is {reached[0]}.", *(_state(rule, rng) for rule in rules)]
+    chain = Chain(who, derived, asked, answer, tuple(rules))
+    texts = [f"{who} is {derived[0]}.", *(_state(rule, rng) for rule in rules)]
     question = " ".join([*texts, rng.choice(_QUESTIONS).format(who=who, b=asked)])
     return Problem("logic", question, explain(chain, style=rng.randrange(2)), deductions, question, chain)
 
@@ -69,9 +69,10 @@ def _state(rule: Rule, rng: random.Random) -> str:
     return f"{rng.choice(_OPENINGS)} {rule.a} then {'' if rule.positive else 'not '}{rule.b}."
 
 
-def drill(rng: random.Random) -> tuple[str, str]:
-    """Return an exercise in chaining: rules in any order with where people start, and what follows for each."""
-    words = rng.sample(PROPERTIES, rng.randint(4, 10))
+def drill(rng: random.Random, most: int = 10) -> tuple[str, str]:
+    """Return an exercise in chaining on at most `most` properties: rules in any order, and what follows for people who
+    start at different places."""
+    words = rng.sample(PROPERTIES, rng.randint(4, most))
     cut = rng.randint(2, len(words) - 2)
     chains = [words[:cut], words[cut:]]
     rules = [Rule(a, b, True) for chain in chains for a, b in pairwise(chain)]
@@ -82,13 +83,12 @@ def drill(rng: random.Random) -> tuple[str, str]:
     rng.shuffle(rules)
     starts = [chain[place:] for chain in chains for place in range(len(chain) - 1)]
     rng.shuffle(starts)
-    style = rng.randrange(2)
     people = list(zip(rng.sample(NAMES, len(NAMES)), starts, strict=False))
-    asked = " ".join(_state(rule, rng) for rule in rules)
-    return f"{asked} What follows?", " ".join(_chain_text(who, met, style) for who, met in people)
+    asked = [*(_state(rule, rng) for rule in rules), *(f"{who} is {met[0]}." for who, met in people), "What follows?"]
+    return " ".join(asked), " ".join(_chain_text(who, met) for who, met in people)
 
 
-def _chain_text(who: str, met: list[str], style: int) -> str:
+def _chain_text(who: str, met: list[str], style: int = 0) -> str:
     return ("", "We know that ")[style] + f"{who} is " + " then ".join(met) + "."
 
 
