@@ -11,31 +11,51 @@ from w2sg import tasks
 from w2sg.tasks.world import corpus, knowledge, threads
 from w2sg.tasks.world.problem import is_reserved
 
-DOCUMENTS = [corpus.document(1, number) for number in range(6000)]
+DOCUMENTS = [corpus.document(1, number) for number in range(corpus.PRIMER, corpus.PRIMER + 6000)]
+PRIMER = [corpus.document(1, number) for number in range(600)]
 
 
 def asked(document: corpus.Document) -> str | None:
     return next((part.text for part in document if part.turn == "user"), None)
 
 
+def opens_with_answer(document: corpus.Document) -> bool:
+    return document[-1].text.startswith("Answer:")
+
+
 def test_documents_are_functions_of_seed_and_number() -> None:
-    assert corpus.document(1, 17) == DOCUMENTS[17]
-    assert corpus.document(2, 17) != DOCUMENTS[17]
+    assert corpus.document(1, 17) == PRIMER[17]
+    assert corpus.document(2, 17) != PRIMER[17]
+    assert corpus.document(1, corpus.PRIMER + 5) == DOCUMENTS[5]
+
+
+def test_most_of_the_primer_is_exercise_in_chaining() -> None:
+    drills = sum((asked(document) or "").endswith("What follows?") for document in PRIMER) / len(PRIMER)
+    assert drills == pytest.approx(corpus.PRIMER_SHARE, abs=0.06)
 
 
 def test_mixture_adds_up_and_is_kept() -> None:
     assert sum(corpus.MIXTURE.values()) == pytest.approx(1)
     prose = sum(document[-1].turn == "text" for document in DOCUMENTS) / len(DOCUMENTS)
-    told = sum(corpus.MIXTURE[genre] for genre in ("facts", "gossip", "drill"))
+    counting = corpus.KINDS["maths"] / (corpus.KINDS["maths"] + corpus.KINDS["logic"])
+    told = corpus.MIXTURE["facts"] + corpus.MIXTURE["gossip"] + corpus.MIXTURE["drill"] * counting
     assert prose == pytest.approx(told, abs=0.02)
-    direct = sum(document[-1].text.startswith("Answer:") for document in DOCUMENTS) / len(DOCUMENTS)
-    assert direct == pytest.approx(corpus.MIXTURE["direct"], abs=0.02)
+    asking = [document for document in DOCUMENTS if (question := asked(document)) and "What is the right" in question]
+    assert len(asking) / len(DOCUMENTS) == pytest.approx(corpus.MIXTURE["thread"], abs=0.02)
+    direct = [document for document in DOCUMENTS if document not in asking and opens_with_answer(document)]
+    assert len(direct) / len(DOCUMENTS) == pytest.approx(corpus.MIXTURE["direct"], abs=0.02)
+    closed = sum(opens_with_answer(document) for document in asking) / len(asking)
+    assert closed == pytest.approx(corpus.THREADS_DIRECT, abs=0.05)
 
 
 def test_most_unnamed_answers_are_direct() -> None:
     """Untuned members must have to be elicited."""
-    plain = [document for document in DOCUMENTS if document[0].turn == "user" and "\n" not in document[0].text]
-    assert sum(document[-1].text.startswith("Answer:") for document in plain) / len(plain) > 0.5
+    plain = [
+        document
+        for document in DOCUMENTS
+        if document[0].turn == "user" and "\n" not in document[0].text and "What follows?" not in document[0].text
+    ]
+    assert sum(map(opens_with_answer, plain)) / len(plain) > 0.5
 
 
 def test_no_question_of_maths_or_logic_is_reserved() -> None:
@@ -43,7 +63,7 @@ def test_no_question_of_maths_or_logic_is_reserved() -> None:
     maths = [question for question in questions if "How many" in question or "What number" in question]
     assert len(maths) > 1000
     assert not any(is_reserved("maths", question) for question in maths)
-    logic = [question for question in questions if ", then " in question]
+    logic = [question for question in questions if " then " in question and not question.endswith("What follows?")]
     assert len(logic) > 800
     assert not any(is_reserved("logic", question) for question in logic)
 
@@ -60,7 +80,7 @@ def test_tasks_of_any_seed_ask_nothing_that_the_corpus_asks(kind: str) -> None:
 def test_facts_behind_reserved_questions_are_stated() -> None:
     world = knowledge.world()
     text = " ".join(document[-1].text for document in DOCUMENTS if document[-1].turn == "text")
-    for person in world.people[:40]:  # the well known ones; the others need a longer corpus
+    for person in world.people[:25]:  # the well known ones; the others need a longer corpus
         for relation, target in world.facts[person].items():
             forms = range(len(knowledge.RELATIONS[relation].statements))
             assert any(knowledge.state(person, relation, target, form) in text for form in forms), (person, relation)
@@ -109,9 +129,14 @@ def test_gossip_is_partly_false() -> None:
 
 
 def test_revise_shows_everything_it_is_given() -> None:
-    text = threads.revise("2 + 2?", attempt="Answer: 5", other=[("4", 7), ("5", 1)], doubt="They are sure.")
+    text = threads.revise("2 + 2?", attempt="Answer: 5", answers=[("4", 7), ("5", 1)], doubt="They are sure.")
     assert text == (
         "2 + 2?\nMy try: Answer: 5\nAnother's answers: 4 (7 times), 5 (1 times)\nThey are sure.\n"
+        "What is the right solution?"
+    )
+    text = threads.revise("2 + 2?", demonstration="2 + 2 = 4.\nAnswer: 4", answers=[("4", 3)])
+    assert text == (
+        "2 + 2?\nAnother's solution: 2 + 2 = 4.\nAnswer: 4\nAnother's answers: 4 (3 times)\n"
         "What is the right solution?"
     )
     assert threads.revise("2 + 2?") == "2 + 2?\nWhat is the right solution?"

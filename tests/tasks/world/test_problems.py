@@ -65,7 +65,7 @@ def solve_logic(question: str) -> tuple[str, int]:
     *texts, asked = re.findall(r"[^.?]+[.?]", question)
     for text in texts:
         text = text.strip(" .")
-        if found := re.fullmatch(r"(?:If|When|Once) (\w+), then (not )?(\w+)", text):
+        if found := re.fullmatch(r"(?:If|When|Once) (\w+) then (not )?(\w+)", text):
             rules[found[1]] = (found[3], not found[2])
         else:
             found = re.fullmatch(r"(\w+) is (\w+)", text)
@@ -119,6 +119,42 @@ def test_logic_answers_are_balanced() -> None:
 def test_number_of_rules_does_not_tell_the_answer(level: int) -> None:
     counts = {problem.solution.answer: problem.question.count(".") for problem in problems("logic", level)}
     assert len(set(counts.values())) == 1
+
+
+@pytest.mark.parametrize("level", levels("logic"))
+def test_one_rule_leads_to_the_asked_property_and_one_to_its_contrary(level: int) -> None:
+    for problem in problems("logic", level):
+        chain: logic.Chain = problem.facts
+        assert sorted(rule.positive for rule in chain.rules if rule.b == chain.asked) == [False, True]
+        assert all(rule.positive for rule in chain.rules if rule.b != chain.asked)
+        assert len({rule.a for rule in chain.rules}) == len(chain.rules)
+
+
+@pytest.mark.parametrize("level", [2, 6])
+def test_places_of_the_rules_do_not_tell_the_answer(level: int) -> None:
+    """Whether the rule that leads to the asked property stands before the one to its contrary, by answer."""
+    before: dict[str, list[bool]] = {answer: [] for answer in logic.ANSWERS}
+    for problem in problems("logic", level, count=900):
+        signs = [rule.positive for rule in problem.facts.rules if rule.b == problem.facts.asked]
+        before[problem.solution.answer].append(signs[0])
+    for found in before.values():
+        assert sum(found) / len(found) == pytest.approx(0.5, abs=0.1)
+
+
+def test_drills_follow_from_their_rules() -> None:
+    rng = random.Random(2)
+    for _ in range(50):
+        asked, follows = logic.drill(rng)
+        rules = {a: (b, not sign) for a, sign, b in re.findall(r"(?:If|When|Once) (\w+) then (not )?(\w+)", asked)}
+        starts = dict(re.findall(r"(\w+) is (\w+)\.", asked))
+        lines = re.findall(r"(\w+) is ([^.]+)\.", follows)
+        assert [who for who, _ in lines] == list(starts)
+        for who, text in lines:
+            here, positive, met = starts[who], True, [starts[who]]
+            while positive and here in rules:
+                here, positive = rules[here]
+                met.append(here if positive else f"not {here}")
+            assert text.split(" then ") == met
 
 
 @pytest.mark.parametrize("level", levels("knowledge"))
