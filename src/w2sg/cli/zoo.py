@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from w2sg.cli.check import ManyKinds, check
+
 app = typer.Typer(help="The small language models that come with the package.", no_args_is_help=True)
 
 
@@ -89,3 +91,6 @@ def build(
     loss = f"{made.losses[-1][1]:.3f}" if made.losses else "unknown"
     read = f"{made.steps} steps, {made.tokens / 1e6:.1f} M tokens in {clock(made.seconds)}"
     Console().print(Text(f"{made.folder}: {read}, last loss {loss}."))
+
+
+app.command(cls=ManyKinds)(check)
