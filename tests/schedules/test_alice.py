@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 import scripted_world
 from w2sg.errors import ConfigError, DataError
 from w2sg.models.base import RuntimeConfig
+from w2sg.report.collect import collect
+from w2sg.report.gather import gather
+from w2sg.report.page import render
+from w2sg.report.results import Results
+from w2sg.report.terminal import show
 from w2sg.runs.experiment import Experiment
 from w2sg.runs.plan import Arm, Plan, make_plan
 from w2sg.runs.runner import run_steps
@@ -202,3 +209,28 @@ def test_a_teacher_without_gold_reasoning_learns_its_own_right_tries(tmp_path: P
         assert text in {row.text for row in tries[id]}
         number = int(id[1:])
         assert text.endswith(f"Answer: {number + 7 * number % 13}")
+
+
+def test_the_report_tells_what_the_student_made_of_what_it_was_shown(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, ["alice", "imitation"], controls=["teacher", "untuned"], seeds=[0, 1])
+    store = run(plan, tmp_path)
+    arms, meta = gather(plan, store)
+    results = collect(arms, meta, resamples=50)
+    (row,) = results.rewrites
+    assert (row.method, row.seeds, row.n) == ("alice", 2, 28)
+    assert sum(flip.right + flip.wrong for flip in row.flips) == row.taught
+    assert sum(one.n for one in row.bins) == row.taught
+    assert row.own is not None
+    assert row.shown is not None
+    assert 0 < row.shown <= 1
+    assert "sealed gold" not in " ".join(note.text for note in results.notes)
+    page = render(results)
+    assert "What the student made of what it was shown" in page
+    assert "rewrites" in text_of(results)
+    assert f"{row.taught}/28" in text_of(results)
+
+
+def text_of(results: Results) -> str:
+    console = Console(width=120, record=True, file=io.StringIO())
+    show(results, console)
+    return console.export_text()

@@ -116,6 +116,16 @@ class Asked(StatementWriter):
     temperature: float = Field(0.0, ge=0)
     """How the statement is sampled; 0 is greedy."""
 
+    @property
+    def helper(self) -> str:
+        """The name of the model outside the run that it asks, which the report declares; "" for a model of the run."""
+        return ""
+
+    @property
+    def stronger(self) -> bool | None:
+        """Whether that helper is stronger than the student; None where unknown."""
+        return None
+
     def sampling(self) -> SamplingConfig:
         """Return how one statement is sampled."""
         return SamplingConfig(samples=1, temperature=self.temperature, max_new_tokens=self.max_new_tokens)

@@ -15,7 +15,9 @@ CONSTANT_SHARE = 0.75
 UNPARSED_SHARE = 0.10
 SEED_RANGE = 0.20
 COST_RATIO = 2.0
-GOLD_OPENED_BY = frozenset([("score", "score"), ("label-score", "score"), ("targets", "ceiling")])
+GOLD_OPENED_BY = frozenset(
+    [("score", "score"), ("label-score", "score"), ("rewrite-score", "score"), ("targets", "ceiling")]
+)
 """The kinds of steps that may open sealed gold, with the reason that each may have."""
 CHANCE_SHOWN = {1: 0.39, 3: 0.07}
 """Share of studies, by their number of seeds, that show a difference where there is none: 2,000 simulated studies of

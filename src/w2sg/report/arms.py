@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from w2sg.records import ItemScore, LabelScore
+from w2sg.records import ItemScore, LabelScore, RewriteScore
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class ArmResult:
 
     `control` says whether it stands under the experiment's controls; only the others are judged. Costs and `steps`
     (fingerprints, the scoring step last) cover every step that the arm rests on. `labels` are the weak labels it
-    learnt from.
+    learnt from, `rewrites` what its student made of them where it rewrites.
     """
 
     task: str
@@ -28,6 +28,7 @@ class ArmResult:
     seconds: float = 0.0
     steps: tuple[str, ...] = ()
     labels: Sequence[LabelScore] = ()
+    rewrites: Sequence[RewriteScore] = ()
 
 
 @dataclass(frozen=True)

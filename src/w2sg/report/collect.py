@@ -20,6 +20,8 @@ from w2sg.report import results as schema
 from w2sg.report.alarms import alarms
 from w2sg.report.arms import ArmResult, RunMeta, StepRecord
 from w2sg.report.results import ComparisonRow, DifficultyRow, LabelRow, Results, ResultStratum, Row, Summary
+from w2sg.report.rewritten import rewrite_row
+from w2sg.report.schema import RewriteRow
 from w2sg.report.sentences import verdicts
 
 BASELINES = ("teacher", "untuned", "self-distillation", "random-labels", "imitation", "ceiling")
@@ -64,6 +66,7 @@ def collect(arms: Sequence[ArmResult], meta: RunMeta, *, resamples: int = 10_000
             found.comparisons += _comparisons(family, _controls(by_method), task, stratum)
         found.difficulty += _difficulty(by_method, seeds, task, resamples, seed)
         found.labels += [row for name, members in by_method.items() if (row := _labels(task, name, members))]
+        found.rewrites += [made for name, members in by_method.items() if (made := rewrite_row(task, name, members))]
     results = Results(
         name=meta.name,
         command=meta.command,
@@ -79,6 +82,7 @@ def collect(arms: Sequence[ArmResult], meta: RunMeta, *, resamples: int = 10_000
         comparisons=tuple(found.comparisons),
         difficulty=tuple(found.difficulty),
         labels=tuple(found.labels),
+        rewrites=tuple(found.rewrites),
         provenance=tuple(_provenance(step) for step in meta.provenance),
     )
     constant = {
@@ -96,6 +100,7 @@ class _Tables:
     comparisons: list[ComparisonRow] = field(default_factory=list)
     difficulty: list[DifficultyRow] = field(default_factory=list)
     labels: list[LabelRow] = field(default_factory=list)
+    rewrites: list[RewriteRow] = field(default_factory=list)
 
 
 ByMethod = dict[str, list[ArmResult]]

@@ -11,12 +11,13 @@ from typing import Any
 
 import w2sg
 from w2sg.config import fingerprint
-from w2sg.report.arms import ArmResult, RunMeta, StepRecord, TaskFacts
+from w2sg.report.arms import ArmResult, HelperModel, RunMeta, StepRecord, TaskFacts
 from w2sg.report.results import SCHEMA_VERSION
 from w2sg.runs.plan import Arm, Plan
 from w2sg.runs.store import RECORD, Store, command_line, provenance
 from w2sg.steps.base import Step
-from w2sg.steps.inputs import SEALED_ACCESS, read_label_scores, read_scores
+from w2sg.steps.inputs import SEALED_ACCESS, read_label_scores, read_rewrite_scores, read_scores
+from w2sg.steps.state import StateSettings
 from w2sg.tasks.sealed import read_accesses
 
 
@@ -49,6 +50,7 @@ def gather(plan: Plan, store: Store, computed: Iterable[str] = ()) -> tuple[list
         hardware=hardware(plan),
         settings=plan.experiment.model_dump(mode="json"),
         provenance=[_record(step, store, records, set(computed)) for step in plan.steps],
+        helpers=_helpers(plan),
         facts=_facts(plan, records),
         notes=[note.text for note in plan.notes if not note.task],
     )
@@ -69,6 +71,7 @@ def _arm(arm: Arm, plan: Plan, store: Store, records: dict[str, Any]) -> ArmResu
         seconds=round(sum(cost["seconds"] for cost in costs), 3),
         steps=tuple(steps),
         labels=read_label_scores(store.folder(arm.label_scores)) if arm.label_scores is not None else (),
+        rewrites=read_rewrite_scores(store.folder(arm.rewrite_scores)) if arm.rewrite_scores is not None else (),
     )
 
 
@@ -96,6 +99,18 @@ def _facts(plan: Plan, records: dict[str, Any]) -> list[TaskFacts]:
         majority = records[arm.scores.fingerprint]["summary"].get("majority", {})
         found[arm.task] = TaskFacts(arm.task, majority, tuple(_notes(arm.task, plan, records)))
     return list(found.values())
+
+
+def _helpers(plan: Plan) -> list[HelperModel]:
+    """Return the models outside the cast that wrote statements, each once."""
+    writers = [step.settings.writer for step in plan.steps if isinstance(step.settings, StateSettings)]
+    return list(
+        dict.fromkeys(
+            HelperModel(writer.helper, "writer of statements of doubt", writer.stronger)
+            for writer in writers
+            if writer.helper
+        )
+    )
 
 
 def _notes(task: str, plan: Plan, records: dict[str, Any]) -> list[str]:

@@ -57,6 +57,9 @@ GLOSSARY = {
     "calibration error, AUROC": "Whether the labels' stated confidence means anything. The calibration error is the "
     "mean distance between confidence and the share that is right; the AUROC is the chance that a wrong label is less "
     "confident than a right one (50 %: confidence says nothing).",
+    "shown, own, learnt": "Where the student rewrites: the supervisor's answer that it was shown, its own first "
+    "answer, and the answer in the text that it was trained on, each graded afterwards. It kept its own answer against "
+    "the shown one, adopted the shown one for its own, found a new one, or had agreed from the start.",
     "tokens": "Pieces of words that the models wrote (sampled) or were trained on: the cost of a method, whatever the "
     "machine. All steps that an arm rests on are counted, also those that it shares with others.",
     "step, fingerprint": "A piece of work, and the name of its result, made of everything that decides it. Steps with "
@@ -117,6 +120,7 @@ def _task(results: Results, task: str, examples: Sequence[ItemExample]) -> dict[
         "plots": [(caption, plot) for caption, plot in plots.items() if plot],
         "comparisons": [row for row in results.comparisons if row.task == task],
         "labels": [row for row in results.labels if row.task == task],
+        "rewrites": [row for row in results.rewrites if row.task == task],
         "gains": _gains(results, task, summary),
         "examples": [example for example in examples if example.task == task],
         "rows": [row for row in results.rows if row.task == task],

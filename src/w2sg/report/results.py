@@ -8,10 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import JsonValue, ValidationError
 
 from w2sg.config import describe
 from w2sg.errors import StoreError
+from w2sg.report.schema import Part as Part
+from w2sg.report.schema import RewriteRow
 from w2sg.storage import read_json, write_json
 
 SCHEMA_VERSION = 1
@@ -20,12 +22,6 @@ ResultStratum = Literal["all", "id", "ood"]
 Finding = Literal[
     "helped", "elicited", "form only", "damage avoided", "above its teacher only", "no evidence", "harmed"
 ]
-
-
-class Part(BaseModel):
-    """Base of the schema: immutable; NaN is refused, fields of later versions are passed over."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class Row(Part):
@@ -303,6 +299,8 @@ class Results(Part):
     """Accuracy against difficulty, where the task knows it."""
     labels: tuple[LabelRow, ...] = ()
     """The quality of the weak labels."""
+    rewrites: tuple[RewriteRow, ...] = ()
+    """What rewriting students made of what they were shown."""
     verdict: tuple[Verdict, ...] = ()
     """The conclusions in words, one per task, stratum and method."""
     notes: tuple[Note, ...] = ()

@@ -36,6 +36,7 @@ def render(results: Results) -> Group:
     parts: list[RenderableType] = []
     for task in results.tasks():
         parts += [Text(), _heading(results, task), table(results, task), *_verdict(results, task)]
+        parts += _rewrites(results, task)
         parts += [_note(note) for note in results.notes if note.task == task]
     general = [_note(note) for note in results.notes if note.task is None]
     short = [_line("•", "", sentence) for sentence in overview(results)] if len(results.tasks()) > 1 else []
@@ -69,6 +70,23 @@ def table(results: Results, task: str) -> Table:
             end_section=(method in controls) != (following in controls),
         )
     return grid
+
+
+def _rewrites(results: Results, task: str) -> list[RenderableType]:
+    """One line per method whose student rewrites: how right is what it was shown, said first, and learnt."""
+    rows = [row for row in results.rewrites if row.task == task]
+    if not rows:
+        return []
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    grid.add_column("rewrites", no_wrap=True, overflow="ellipsis", max_width=20)
+    for name in ("taught", "shown %", "own %", "learnt %", "kept", "adopted", "new"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        flips = {flip.choice: flip for flip in row.flips}
+        shares = ["–" if share is None else f"{share:.1%}"[:-1] for share in (row.shown, row.own, row.learnt)]
+        chosen = [f"{flips[name].right}✓ {flips[name].wrong}✗" for name in ("kept", "adopted", "new")]
+        grid.add_row(Text(row.method), f"{row.taught}/{row.n}", *shares, *chosen)
+    return [grid]
 
 
 def _heading(results: Results, task: str) -> Text:

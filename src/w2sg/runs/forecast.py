@@ -12,6 +12,7 @@ from w2sg.runs.plan import Plan
 from w2sg.runs.store import State, Store
 from w2sg.steps.base import Step
 from w2sg.steps.fit import FitSettings
+from w2sg.steps.rewrite import RewriteSettings
 from w2sg.steps.sample import SampleSettings
 from w2sg.steps.task import TaskSettings
 
@@ -76,16 +77,24 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
 
 def _seconds(step: Step, store: Store, history: list[dict[str, Any]]) -> float:
     settings = step.settings
-    if isinstance(settings, SampleSettings):
-        rows = sum(_rows(step.parents["task"], role, store) for role in settings.roles)
+    if isinstance(settings, SampleSettings | RewriteSettings):
+        roles = settings.roles if isinstance(settings, SampleSettings) else ("transfer",)
+        rows = sum(_rows(step.parents["task"], role, store) for role in roles) / _parts(step)
         tokens = rows * settings.sampling.samples * min(settings.sampling.max_new_tokens, _TOKENS_PER_RESPONSE)
         return _SECONDS_TO_START + tokens * _rate(step, history, "tokens_sampled", 2)
     if isinstance(settings, FitSettings):
         targets = step.parents["targets"]
         role = getattr(targets.settings, "role", "transfer")
-        tokens = int(_rows(targets.parents["task"], role, store) * settings.fit.epochs * _TOKENS_PER_TARGET)
+        rows = _rows(targets.parents["task"], role, store) / _parts(targets)
+        tokens = int(rows * settings.fit.epochs * _TOKENS_PER_TARGET)
         return _SECONDS_TO_START + tokens * _rate(step, history, "tokens_trained", 6)
     return 1.0
+
+
+def _parts(step: Step) -> int:
+    """Into how many slices the questions that the step is about are cut."""
+    found = (getattr(one.settings, "slice", None) for one in (step, *step.parents.values()))
+    return max((slice.of for slice in found if slice is not None), default=1)
 
 
 def _rows(task: Step, role: str, store: Store) -> int:

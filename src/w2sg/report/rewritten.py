@@ -1,0 +1,41 @@
+"""From graded rewrites to the report: the row of one method, and what it says in a line or two.
+
+Counting is `metrics.rewrites`'; tables are the terminal's and the page's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from w2sg.metrics.rewrites import rewrites
+from w2sg.report.arms import ArmResult
+from w2sg.report.schema import ConfidenceRow, FlipRow, RewriteRow
+
+
+def rewrite_row(task: str, method: str, members: Sequence[ArmResult]) -> RewriteRow | None:
+    """Return what the students of one method made of what they were shown, over all seeds; None without rewrites."""
+    scores = [
+        replace(score, id=f"{score.id} {arm.seed}")  # the same question under two seeds counts twice
+        for arm in members
+        for score in arm.rewrites
+    ]
+    if not scores:
+        return None
+    found = rewrites(scores)
+    return RewriteRow(
+        task=task,
+        method=method,
+        seeds=sum(bool(arm.rewrites) for arm in members),
+        n=found.n,
+        taught=found.taught,
+        bypassed=found.bypassed,
+        shown=found.shown,
+        own=found.own,
+        learnt=found.learnt,
+        flips=tuple(FlipRow(**vars(flip)) for flip in found.flips),
+        bins=tuple(ConfidenceRow(**vars(one)) for one in found.bins),
+        inherited=found.inherited,
+        corrected=found.corrected,
+        broken=found.broken,
+    )
