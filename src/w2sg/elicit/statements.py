@@ -31,6 +31,7 @@ WRITERS = Registry(
         "none": "w2sg.elicit.statements:Silent",
         "teacher": "w2sg.elicit.statements:ByTeacher",
         "student": "w2sg.elicit.statements:ByStudent",
+        "endpoint": "w2sg.elicit.statements_endpoint:ByEndpoint",
     },
 )
 """The writers of statements, by the `kind` of their settings."""

@@ -10,80 +10,19 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
-from urllib.parse import urlsplit
+from typing import Any, Protocol
 
-from pydantic import BeforeValidator, Field, JsonValue, field_validator
-
-from w2sg.config import Config, added, runtime
 from w2sg.errors import MissingExtra, ModelError
 from w2sg.models.base import Progress, silent
+from w2sg.models.remote_config import EndpointConfig
 from w2sg.records import Prompt, Response
 from w2sg.seeding import derive
 
-_OURS = ("model", "messages", "n", "stream")
 _READINGS = 3  # a proxy's error page in place of a reply is rare and passes
 _PAUSE_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 120.0  # the longest `Retry-After` that the client waits out
-_VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
-
-
-def _unless_secret(value: Any) -> Any:
-    """Put a placeholder in the place of what is no variable's name: it may be the key itself, and errors show what they
-    refuse."""
-    return "(hidden)" if isinstance(value, str) and not re.match(_VARIABLE, value) else value
-
-
-def _without_password(value: Any) -> Any:
-    return re.sub(r"//[^/@]*@", "//(hidden)@", value).rstrip("/") if isinstance(value, str) else value
-
-
-class EndpointConfig(Config):
-    """Which model behind which endpoint. What it says may change without notice: a server names its model, and shows no
-    content that could be checked."""
-
-    base_url: Annotated[str, BeforeValidator(_without_password)]
-    """The address up to `/v1`, such as `http://localhost:8000/v1`."""
-    model: str = Field(min_length=1)
-    """The model's name on that server."""
-    api_key_env: Annotated[str, BeforeValidator(_unless_secret), Field(pattern=_VARIABLE)] | None = runtime(None)
-    """The name of the environment variable that holds the key (never the key itself); none sends no key."""
-    extra: dict[str, JsonValue] = added({})
-    """Further fields of every request (`top_k`, `chat_template_kwargs`, ...); null leaves out a field that would be
-    sent (`max_tokens: null`)."""
-    concurrency: int = runtime(16, ge=1)
-    """Requests under way at once."""
-    timeout_seconds: float = runtime(120.0, gt=0)
-    """How long the server may be silent before a request is given up and tried again."""
-    retries: int = runtime(8, ge=0)
-    """How often a request is tried again when the server is down, slow or overloaded (statuses 408, 409, 429 and 5xx),
-    after 0.5, 1, 2, 4 and then 8 seconds, or when the server says."""
-
-    @field_validator("base_url")
-    @classmethod
-    def _address(cls, base_url: str) -> str:
-        try:
-            parts = urlsplit(base_url)
-            known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            known = False
-        if not known:
-            raise ValueError("must be an address such as http://localhost:8000/v1")
-        if "@" in parts.netloc:
-            raise ValueError("an address must hold no password; put the key in a variable and name it in api_key_env")
-        if base_url.endswith("/chat/completions"):
-            raise ValueError("give the address up to /v1, without /chat/completions")
-        return base_url
-
-    @field_validator("extra")
-    @classmethod
-    def _not_ours(cls, extra: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        if clash := sorted(set(extra) & set(_OURS)):
-            raise ValueError(f"{', '.join(clash)} cannot be set here")
-        return extra
 
 
 class Question(Protocol):
@@ -118,8 +57,8 @@ def respond(
 ) -> Iterator[list[Response]]:
     """Yield all replies to each question as soon as they are there, questions in the order in which they are answered.
 
-    A sampled reply's seed is derived from (seed, question, sample); whether the server heeds it is the server's. `tokens`
-    are what the server counted, or the words where it counts none.
+    A sampled reply's seed is derived from (seed, question, sample); whether the server heeds it is the server's.
+    `tokens` are what the server counted, or the words where it counts none.
 
     A question that gets no reply does not stop the others, unless the server refuses all, or fails as often in a row as
     questions are under way; what is under way is then still waited for.
@@ -196,15 +135,16 @@ class _Exchange:
             from openai import AsyncOpenAI, Omit
         except ImportError:
             raise MissingExtra("openai", "remote", "A model behind an endpoint") from None
-        # The client fills what it is not told from variables meant for one particular service.
-        headers: dict[str, Any] = {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}
+        # The client fills what it is not told from variables that are meant for one particular service.
+        self._headers: dict[str, Any] = {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}
+        if not key:
+            self._headers["Authorization"] = Omit()
         self._endpoint, self._drawing, self._key = endpoint, drawing, key
         self._client: Any = AsyncOpenAI(
             api_key=key,
             base_url=endpoint.base_url,
             timeout=endpoint.timeout_seconds,
             max_retries=endpoint.retries,
-            default_headers=headers if key else {**headers, "Authorization": Omit()},
             _enforce_credentials=False,
         )
         self._calls = iter(calls)
@@ -295,7 +235,10 @@ class _Exchange:
         try:
             async with asyncio.timeout(patience):
                 reply = await self._client.chat.completions.with_raw_response.create(
-                    model=settings.model, messages=[message.to_dict() for message in call.prompt], extra_body=body
+                    model=settings.model,
+                    messages=[message.to_dict() for message in call.prompt],
+                    extra_body=body,
+                    extra_headers=self._headers,
                 )
                 return str(reply.text)
         except (openai.APITimeoutError, TimeoutError):
@@ -360,7 +303,7 @@ def _read(text: str, call: _Call) -> Response:
         raise _Unreadable(f"the first choice, {_said(json.dumps(choice))}, holds no text")
     usage = found.get("usage")
     counted = usage.get("completion_tokens") if isinstance(usage, dict) else None
-    reply = (content or "").strip()
+    reply = (content or "").encode("utf-8", "replace").decode().strip()  # half a character cannot be written down
     tokens = counted if isinstance(counted, int) and not isinstance(counted, bool) else len(reply.split()) + 1
     return Response(call.id, call.sample, reply, tokens, choice.get("finish_reason") != "length")
 
