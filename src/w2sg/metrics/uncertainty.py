@@ -230,7 +230,7 @@ class _Groups:
 
     @classmethod
     def of(cls, confidence: Sequence[float], correct: Sequence[bool], bins: int = BINS) -> _Groups:
-        stated, right = _checked(confidence, correct)
+        stated, right = checked(confidence, correct)
         order = np.argsort(stated, kind="stable")
         values, starts = np.unique(stated[order], return_index=True)
         shares = np.arange(1, bins + 1) / bins
@@ -308,7 +308,12 @@ def _paired(stated: Sequence[float], outcome: Sequence[bool]) -> tuple[Floats, F
     return values, outcomes
 
 
-def _checked(confidence: Sequence[float], correct: Sequence[bool]) -> tuple[Floats, Floats]:
+def checked(confidence: Sequence[float], correct: Sequence[bool]) -> tuple[Floats, Floats]:
+    """Return both as arrays, (labels,).
+
+    Raises:
+        DataError: lengths differ, nothing is given, or a confidence lies outside [0, 1].
+    """
     stated, right = _paired(confidence, correct)
     outside = ~((stated >= 0) & (stated <= 1))
     if outside.any():
