@@ -91,6 +91,15 @@ class _Pretraining(Trainer):  # type: ignore[misc]
         self.seconds, self._since = self.seconds + now - self._since, now
         super().log({**logs, "tokens": self.tokens, "seconds": round(self.seconds, 1)}, start_time)
 
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Load the weights by `from_pretrained`, which knows the names they bear on disk.
+
+        The Trainer's own way takes the names as they are and passes over what it does not find; the output matrix of
+        GPT-NeoX has another name on disk than in memory and would start anew.
+        """
+        saved = type(self.model).from_pretrained(resume_from_checkpoint, dtype=torch.float32)
+        self.model.load_state_dict(saved.state_dict())
+
     def _carry_on(self) -> None:
         """Take up the counts of the checkpoint, the first time after one."""
         if not self.tokens and self.state.log_history:
