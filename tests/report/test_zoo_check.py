@@ -63,7 +63,7 @@ def test_bounds_in_words() -> None:
     assert NEWS.in_words(difference=False) == "≥ 10 %"
     assert NEWS.in_words(difference=True) == "≥ +10"
     assert OFTEN_RIGHT.in_words(difference=False) == "25–75 %"
-    assert WEIGHS.in_words(difference=True) == "> 0, whole interval"
+    assert WEIGHS.in_words(difference=True) == "> 0 throughout"
     assert DISAGREE.in_words(difference=False) == "≥ 10 %"
 
 
@@ -224,7 +224,7 @@ def test_the_terminal_and_the_page_show_the_same_cells() -> None:
     for text in ("world-maths: 3 seeds, test items 100 id, 100 ood", "world-logic: 1 seed, test items 100 id"):
         assert text in shown
         assert f"## {text}" in page
-    for cell in ("+55.0 [", "≥ +10", "25–75 %", "> 0, whole interval", "not measured", "60.0 % ["):
+    for cell in ("+55.0 [", "≥ +10", "25–75 %", "> 0 throughout", "not measured", "60.0 % ["):
         assert cell in shown
         assert cell in page
     assert "| 1. The untuned student lies far below its ceiling | met, interval clear | met, interval clear |" in page

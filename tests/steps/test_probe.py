@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from w2sg.decode.config import SamplingConfig
-from w2sg.errors import DataError
+from w2sg.errors import DataError, SealedGoldError
 from w2sg.models.base import ModelConfig, RuntimeConfig
 from w2sg.records import Example, Gold
 from w2sg.runs.plan import task_step
@@ -20,7 +20,7 @@ from w2sg.steps.inputs import SEALED_ACCESS
 from w2sg.steps.model import ModelRef, Node
 from w2sg.steps.probe import SHOWN, demonstrations, probe_step, read_probe_scores, wrong_answers
 from w2sg.tasks import task_config
-from w2sg.tasks.sealed import read_accesses
+from w2sg.tasks.sealed import open_sealed, read_accesses
 from w2sg.tasks.world.config import WorldTask
 
 SIZES = {"supervise": 4, "validate": 4, "transfer": 12, "test_id": 4, "test_ood": 0}
@@ -65,6 +65,12 @@ def test_gold_is_opened_for_the_probe_alone_and_written_down(tmp_path: Path) -> 
     counts(step, store)
     (access,) = read_accesses(store.folder(step) / SEALED_ACCESS)
     assert (access.by, access.reason, access.roles, access.n) == ("probe", "probe", ("transfer",), 12)
+
+
+def test_the_probe_gives_no_right_to_the_gold_of_the_test(tmp_path: Path) -> None:
+    with pytest.raises(SealedGoldError):
+        open_sealed(tmp_path, by="probe", reason="probe", log=tmp_path / "log.jsonl", roles=("test",))
+    assert not (tmp_path / "log.jsonl").exists()
 
 
 def test_what_is_shown_by_hand() -> None:

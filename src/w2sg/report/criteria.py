@@ -46,7 +46,7 @@ class Bounds:
             return f"{100 * self.least:.0f}–{100 * self.most:.0f} %"
         least = f"{100 * self.least:+.0f}" if difference and self.least else f"{100 * self.least:.0f}"
         said = f"{'>' if self.strict else '≥'} {least}{'' if difference else ' %'}"
-        return f"{said}, whole interval" if self.shown else said
+        return f"{said} throughout" if self.shown else said
 
 
 def overall(statuses: Iterable[Status]) -> Status:

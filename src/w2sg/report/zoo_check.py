@@ -42,6 +42,7 @@ TITLES = (
     "The hard questions are hard for the teacher, and gold helps on them",
     "Seeds of the tuned teacher disagree",
 )
+ARMS = ("teacher", "untuned", "imitation", "ceiling")
 ROOM = Bounds(least=0.10)
 WEAKER = Bounds(least=0.15)
 OFTEN_RIGHT = Bounds(least=0.25, most=0.75)
@@ -131,7 +132,7 @@ def judge(found: Measured, *, resamples: int = 10_000) -> KindCheck:
     tests = {stratum: family for stratum in _STRATA if (family := _test(found, stratum, resamples))}
     accuracy = tuple(
         Accuracy(arm=arm, stratum=stratum, value=one.value, low=one.low, high=one.high, n=len(family.ids))
-        for arm in found.scores
+        for arm in ARMS
         for stratum, family in tests.items()
         for one in [accuracy_in(family, arm)]
     )

@@ -1,4 +1,4 @@
-"""What `w2sg zoo check` found, as tables in the terminal and as Markdown; both show the same cells."""
+"""What `w2sg zoo check` found, as tables in the terminal and as Markdown; both show the same figures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from w2sg.metrics.verdict import points
 from w2sg.records import STRATA
 from w2sg.report.criteria import Status
 from w2sg.report.terminal import duration
-from w2sg.report.zoo_check_results import CheckResults, Figure, KindCheck
+from w2sg.report.zoo_check_results import CheckResults, Criterion, Figure, KindCheck
 
 _STYLE: dict[Status, str] = {
     "met, interval clear": "green",
@@ -21,11 +21,18 @@ _STYLE: dict[Status, str] = {
     "not met": "red",
     "not measured": "red",
 }
+_BRIEF: dict[Status, str] = {
+    "met, interval clear": "clear",
+    "met, interval not": "value",
+    "not met": "no",
+    "not measured": "?",
+}
 LEGEND = (
-    "Brackets: 95 % intervals. A criterion is met when its point estimates are; 'interval clear' says that the whole "
-    "intervals are too. Differences are in percentage points. Figures without a bound are there for the reader. Gold "
-    "of the transfer questions was opened to grade, to train the ceiling and to be shown to the untuned student whose "
-    "reading was probed, and every opening is in the record; nothing but the ceiling learnt from it."
+    "Brackets: 95 % intervals. A criterion is met when the values of its figures are within their bounds; 'interval "
+    "clear' says that the whole intervals are too ('clear' beside a figure; 'value' where only its value is). "
+    "Differences are in percentage points. Figures without a bound are there for the reader. Gold of the transfer "
+    "questions was opened to grade, to train the ceiling and to be shown to the untuned student whose reading was "
+    "probed, and every opening is in the record; nothing but the ceiling learnt from it."
 )
 
 Rows = list[tuple[str, ...]]
@@ -38,7 +45,10 @@ def show(results: CheckResults, console: Console | None = None) -> None:
     for kind in results.kinds:
         console.print(Text(f"\n{_about(kind)}"))
         console.print(_table(("arm", *_strata(kind)), accuracy_rows(kind)))
-        console.print(_table(("criterion", "found", "wanted", "verdict"), criteria_rows(kind)))
+        for one in kind.criteria:
+            title = Text(f"{one.number}. {one.title}: ", "bold")
+            console.print(title.append(one.status, f"bold {_STYLE[one.status]}"))
+            console.print(_figures(one))
     console.print(Text("\nIn short:", "bold"))
     console.print(_table(("criterion", *(kind.task for kind in results.kinds)), overview_rows(results)))
     console.print(Text(f"\n{LEGEND}", "dim"))
@@ -95,7 +105,7 @@ def criteria_rows(kind: KindCheck) -> Rows:
     rows: Rows = []
     for one in kind.criteria:
         rows.append((f"{one.number}. {one.title}", "", "", one.status))
-        rows += [(f"   {figure.name}", _found(figure), figure.wanted, figure.status or "") for figure in one.figures]
+        rows += [(figure.name, _found(figure), figure.wanted, figure.status or "") for figure in one.figures]
     return rows
 
 
@@ -118,19 +128,29 @@ def _about(kind: KindCheck) -> str:
     return f"{kind.task}: {len(kind.seeds)} seed{'s' if len(kind.seeds) != 1 else ''}, test items {items}"
 
 
+def _figures(criterion: Criterion) -> Table:
+    """Return the figures of one criterion, in columns as wide as those of the others."""
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    for width in (2, 32, 22, 14, 5):
+        grid.add_column(width=width, overflow="fold")
+    for figure in criterion.figures:
+        brief = Text(_BRIEF[figure.status], _STYLE[figure.status]) if figure.status else Text()
+        grid.add_row(Text(), Text(figure.name), Text(_found(figure)), Text(figure.wanted), brief)
+    return grid
+
+
 def _table(names: Sequence[str], rows: Rows) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for place, name in enumerate(names):
-        table.add_column(name, overflow="fold", no_wrap=bool(place) and len(names) <= 4 and place < 2)
+    for name in names:
+        table.add_column(name, overflow="fold")
     for row in rows:
-        head = row[-1] != "" and len(row) > 1 and row[1] == ""
-        table.add_row(*(Text(cell, _STYLE.get(cell, "bold" if head else "")) for cell in row))  # type: ignore[call-overload]
+        table.add_row(*(Text(cell, _STYLE.get(cell, "")) for cell in row))  # type: ignore[call-overload]
     return table
 
 
 def _grid(names: Sequence[str], rows: Rows) -> str:
     lines = [names, tuple("---" for _ in names), *rows]
-    return "\n".join("| " + " | ".join(cell.strip() for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _plain(text: str) -> str:

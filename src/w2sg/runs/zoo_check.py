@@ -96,8 +96,11 @@ def make_check(experiment: Experiment) -> Check:
         ModelError: a model is not there.
     """
     plan = make_plan(experiment)
-    own, probes = {}, {}
+    own: dict[str, Step] = {}
+    probes: dict[str, Step] = {}
     for arm in plan.arms:
+        if arm.seed != experiment.seeds[0]:
+            continue  # no seed decides what an untuned model answers greedily
         if arm.method == _OWN and arm.label_scores is not None:
             own[arm.task] = arm.label_scores
         if arm.method == "untuned":
