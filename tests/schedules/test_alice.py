@@ -49,6 +49,10 @@ def step_of(arm: Arm, kind: str) -> list[Step]:
     return [step for step in arm.scores.ancestors() if step.kind == kind]
 
 
+def labels_of(arm: Arm, role: str = "transfer") -> list[Step]:
+    return [step for step in step_of(arm, "label") if step.parents["samples"].settings.roles == (role,)]  # type: ignore[attr-defined]
+
+
 def test_the_student_learns_what_it_wrote_itself(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, ["alice"])
     store = run(plan, tmp_path)
@@ -64,7 +68,7 @@ def test_the_student_learns_what_it_wrote_itself(tmp_path: Path) -> None:
         assert target.response != "Hm."
         assert target.prompt[0].content.startswith(examples[id].question)
         assert "somebody" not in target.prompt[0].content.lower()
-    (labels,) = step_of(arm, "label")
+    (labels,) = labels_of(arm)
     for label in read_labels(store.folder(labels)):
         assert label.statement.startswith("Asked 32 times, I gave ")
     assert len(read_scores(store.folder(arm.scores))) == 14
@@ -87,7 +91,9 @@ def test_variants_share_samples_and_attempts(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, ["alice", "alice-no-uncertainty", "alice-shuffled", "imitation-on-alice"])
     sampled = [step for step in plan.steps if step.kind == "sample" and "transfer" in step.settings.roles]  # type: ignore[attr-defined]
     assert len(sampled) == 2  # the teacher's and the student's own
-    assert len([step for step in plan.steps if step.kind == "label"]) == 1
+    assert (
+        len([step for step in plan.steps if step.kind == "label"]) == 2
+    )  # of transfer, and of validate to calibrate by
 
 
 def test_a_statement_by_a_model_is_asked_for_where_samples_disagree_only(tmp_path: Path) -> None:
@@ -115,7 +121,7 @@ def test_the_paper_copies_what_the_teacher_is_agreed_on(tmp_path: Path) -> None:
     (arm,) = plan.arms
     assert arm.rewrite_scores is not None
     scores = read_rewrite_scores(store.folder(arm.rewrite_scores))
-    labels = {label.id: label for label in read_labels(store.folder(step_of(arm, "label")[0]))}
+    labels = {label.id: label for label in read_labels(store.folder(labels_of(arm)[0]))}
     targets = {target.id: target for target in read_targets(store.folder(step_of(arm, "targets")[1]))}
     assert any(score.bypassed for score in scores)
     for score in scores:
@@ -138,13 +144,15 @@ def test_a_cascade_teaches_every_rung_from_its_own_questions(tmp_path: Path) -> 
     assert not first & second and not second & third and not first & third  # noqa: PT018
     assert first | second | third <= everything
     assert not gold & everything
-    asked = [set(dict(read_responses(store.folder(step)))) for step in step_of(cascade, "sample")]
-    assert {len(ids) for ids in asked[:-1]} <= {4, 5}
-    assert [len(ids & everything) for ids in taught(imitation)[1:]]
-    assert taught(matched)[1] <= asked[-2]
+    asked = [{label.id for label in read_labels(store.folder(step))} for step in labels_of(cascade)]
+    assert [len(ids) for ids in asked] == [5, 5, 4]
+    assert set.union(*asked) == everything
+    assert [ids <= wanted for ids, wanted in zip(taught(cascade)[1:], asked, strict=True)] == [True] * 3
+    assert [ids <= wanted for ids, wanted in zip(taught(imitation)[1:], asked, strict=True)] == [True] * 3
+    assert taught(matched)[1] <= asked[-1]
     fits = step_of(cascade, "fit")
     assert all("model" not in step.parents for step in fits)  # every rung starts untouched
-    assert [step.parents["samples"].parents["model"].fingerprint for step in step_of(cascade, "label")] == [
+    assert [step.parents["samples"].parents["model"].fingerprint for step in labels_of(cascade)] == [
         step.fingerprint for step in fits[:3]
     ]
 
@@ -153,7 +161,7 @@ def test_rungs_may_share_their_questions(tmp_path: Path) -> None:
     changes = {"schedule": {"questions": "reuse"}, "like": "cascade-alice"}
     plan = plan_of(tmp_path, {"shared": changes}, intermediates=MIDDLE)
     store = run(plan, tmp_path)
-    assert {len(list(read_labels(store.folder(step)))) for step in step_of(plan.arms[0], "label")} == {14}
+    assert {len(list(read_labels(store.folder(step)))) for step in labels_of(plan.arms[0])} == {14}
 
 
 def test_a_cascade_without_rungs_or_with_too_few_questions_is_refused(tmp_path: Path) -> None:
@@ -178,7 +186,7 @@ def test_several_teachers_are_heard_together(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, {"two": {"like": "alice", "supervisor": both}})
     store = run(plan, tmp_path)
     (arm,) = plan.arms
-    assert len(step_of(arm, "label")) == 2
+    assert len(labels_of(arm)) == 2
     assert len(read_scores(store.folder(arm.scores))) == 14
     with pytest.raises(ConfigError, match="'two' has 2 supervisors, and its recipe learns from one"):
         plan_of(tmp_path, {"two": {"supervisor": both}})
@@ -234,3 +242,34 @@ def text_of(results: Results) -> str:
     console = Console(width=120, record=True, file=io.StringIO())
     show(results, console)
     return console.export_text()
+
+
+def test_confidence_is_calibrated_on_open_gold_alone(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, {"alice": {"elicit": {"calibration": "isotonic"}}})
+    store = run(plan, tmp_path)
+    (arm,) = plan.arms
+    (calibrate,) = step_of(arm, "calibrate")
+    (raw,), (validate,) = labels_of(arm), labels_of(arm, "validate")
+    assert not (store.folder(calibrate) / "sealed-access.jsonl").exists()
+    known = {label.id: label for label in read_labels(store.folder(validate))}
+    right = [label.confidence for id, label in known.items() if label.answer == answer_to(id)]
+    before = [label.confidence for label in read_labels(store.folder(raw))]
+    after = [label.confidence for label in read_labels(store.folder(calibrate))]
+    assert len(known) == 4
+    if len(right) in (0, 4):
+        assert set(after) == {len(right) / 4}
+    order = sorted(range(14), key=lambda place: before[place] or 0.0)
+    assert [after[place] for place in order] == sorted(after)  # type: ignore[type-var]
+
+
+def answer_to(id: str) -> str:
+    number = int(id[1:])
+    return str(number + 7 * number % 13)
+
+
+def test_without_open_gold_to_calibrate_by_confidence_stays_as_it_is(tmp_path: Path) -> None:
+    data = scripted_world.experiment(tmp_path / "data", methods=["alice"], controls=[], seeds=[0])
+    data["tasks"][0]["split"] |= {"validate": 0}
+    plan = make_plan(Experiment.parse(data, "the test"))
+    assert not step_of(plan.arms[0], "calibrate")
+    run(plan, tmp_path)

@@ -15,6 +15,7 @@ from w2sg.decode.config import SamplingConfig
 from w2sg.elicit.base import Elicitor
 from w2sg.elicit.clusters import CLUSTERINGS, Answers
 from w2sg.elicit.statements import WRITERS, Doubt, Template, Written
+from w2sg.metrics.calibration import Method
 from w2sg.records import Example, Response, WeakLabel
 from w2sg.tasks.base import Task
 
@@ -31,8 +32,8 @@ VARIANTS = 8
 class Alice(Elicitor):
     """Sample, group, and take the largest group's leader as the demonstration.
 
-    The confidence is the largest group's share of all samples, unreadable ones included. A question without any group
-    has a label without an answer, which nothing learns from.
+    The confidence is the largest group's share of all samples, unreadable ones included, and then calibrated. A
+    question without any group has a label without an answer, which nothing learns from.
     """
 
     kind: Literal["alice"] = "alice"
@@ -47,6 +48,9 @@ class Alice(Elicitor):
     statement: AnyWriter = Template()
     """Who puts the doubt into words."""
 
+    calibration: Literal["none", "isotonic", "platt", "temperature"] = "platt"
+    """How the confidence becomes a chance of being right, by samples of `validate`, whose gold is open."""
+
     def sampling(self, max_new_tokens: int) -> SamplingConfig:
         return SamplingConfig(
             samples=self.samples, temperature=self.temperature, top_p=self.top_p, max_new_tokens=max_new_tokens
@@ -55,6 +59,10 @@ class Alice(Elicitor):
     @property
     def writer(self) -> AnyWriter:
         return self.statement
+
+    @property
+    def calibrator(self) -> Method | None:
+        return None if self.calibration == "none" else self.calibration
 
     def label(self, task: Task, example: Example, responses: list[Response]) -> WeakLabel:
         texts = [response.text for response in responses]

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from w2sg.config import Part
 from w2sg.decode.config import SamplingConfig
 from w2sg.elicit.statements import StatementWriter
+from w2sg.metrics.calibration import Method
 from w2sg.records import Example, Response, WeakLabel
 from w2sg.tasks.base import Task
 
@@ -21,6 +22,11 @@ class Elicitor(Part):
     @property
     def writer(self) -> StatementWriter | None:
         """Who puts the supervisor's doubt into words; None where nobody does."""
+        return None
+
+    @property
+    def calibrator(self) -> Method | None:
+        """How the labels' confidence is calibrated on the gold of `validate`; None where it is not."""
         return None
 
     @abstractmethod

@@ -11,7 +11,9 @@ from w2sg.elicit.base import Elicitor
 from w2sg.elicit.statements import Asked
 from w2sg.errors import ConfigError
 from w2sg.recipes.base import Recipe
+from w2sg.records import Role
 from w2sg.steps.base import Step
+from w2sg.steps.calibrate import calibrate_step
 from w2sg.steps.cast import Cast
 from w2sg.steps.fit import fit_step
 from w2sg.steps.label import label_step
@@ -21,6 +23,7 @@ from w2sg.steps.rewrite_score import rewrite_score_step
 from w2sg.steps.sample import sample_step
 from w2sg.steps.slices import Slice
 from w2sg.steps.state import state_step
+from w2sg.steps.task import laid_out
 from w2sg.supervisors.base import Supervisor
 
 
@@ -92,15 +95,26 @@ def lesson(
 
 
 def _labels(parts: Parts, cast: Cast, teacher: Node, student: Node, slice: Slice | None, where: str) -> Step:
-    """Return the labels of one teacher, with the statements that the elicitation asks for."""
+    """Return the labels of one teacher, with the calibration and the statements that the elicitation asks for."""
+    elicit = parts.elicit
+    labels = _labelled(parts, cast, teacher, "transfer", slice, where)
+    if elicit.calibrator is not None and laid_out(cast.task).config.split.validate != 0:
+        validate = _labelled(parts, cast, teacher, "validate", None, where)
+        words = cast.label(f"calibrated labels for {parts.name}{where}")
+        labels = calibrate_step(labels, validate, cast.task, elicit.calibrator, words)
+    writer = elicit.writer
+    if isinstance(writer, Asked):
+        speaker = {"teacher": teacher, "student": student}.get(writer.by)
+        words = cast.label(f"statements by {writer.by} for {parts.name}{where}")
+        labels = state_step(labels, cast.task, writer, speaker, cast.seed, words)
+    return labels
+
+
+def _labelled(parts: Parts, cast: Cast, teacher: Node, role: Role, slice: Slice | None, where: str) -> Step:
+    """Return the labels that one teacher's samples of a role's questions amount to."""
     sampling = parts.elicit.sampling(cast.max_new_tokens).model_copy(update={"chunk": cast.chunk})
     source, elicit = getattr(parts.supervisor, "kind", "supervisor"), getattr(parts.elicit, "kind", "")
-    who = cast.label(f"{source} answers transfer ({elicit}){where}")
-    samples = sample_step(teacher, cast.task, ("transfer",), sampling, cast.seed, who, slice)
-    labels = label_step(samples, cast.task, parts.elicit, cast.label(f"labels for {parts.name}{where}"))
-    writer = parts.elicit.writer
-    if not isinstance(writer, Asked):
-        return labels
-    speaker = {"teacher": teacher, "student": student}.get(writer.by)
-    words = cast.label(f"statements by {writer.by} for {parts.name}{where}")
-    return state_step(labels, cast.task, writer, speaker, cast.seed, words)
+    who = cast.label(f"{source} answers {role} ({elicit}){where}")
+    samples = sample_step(teacher, cast.task, (role,), sampling, cast.seed, who, slice)
+    what = "labels" if role == "transfer" else f"labels of {role}"
+    return label_step(samples, cast.task, parts.elicit, cast.label(f"{what} for {parts.name}{where}"))

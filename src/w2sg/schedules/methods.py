@@ -90,7 +90,11 @@ CONTROLS: dict[str, dict[str, Any]] = {
 PAPER: dict[str, dict[str, Any]] = {
     "elicit": {
         "greedy": {"kind": "vote", "samples": 1, "temperature": 0.6},
-        "alice": {"samples": 100, "clustering": {"kind": "answers", "singletons": "drop"}},
+        "alice": {
+            "samples": 100,
+            "clustering": {"kind": "answers", "singletons": "drop"},
+            "calibration": "none",
+        },
     },
     "recipe": {
         "imitation": {"keep_unparsed": True},
@@ -98,7 +102,9 @@ PAPER: dict[str, dict[str, Any]] = {
     },
 }
 """What parts of the named methods are under the preset `paper`, by kind (Wu et al. 2025 and the authors' settings).
-Controls stay as they are: they are ours."""
+Controls stay as they are: they are ours. Two things an experiment has to say itself: the address of the helper that
+wrote the published statements (`statement: {kind: endpoint, ...}`), and, for tasks with free answers, clustering by
+embeddings."""
 
 
 def method(name: str, changes: Any = None, preset: Preset = "default") -> MethodConfig:
