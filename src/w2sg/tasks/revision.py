@@ -35,11 +35,12 @@ def in_words(answers: Answers, unparsed: int) -> str:
     top, votes = answers[0]
     if votes == total:
         return f"Asked {_times(total)}, I answered {top} every time. I am sure of it."
-    said = [f"{top} {_times(votes)}", *(f"{answer} {_times(count)}" for answer, count in answers[1:_NAMED])]
+    said = [f"{answer} ({_times(count)})" for answer, count in answers[:_NAMED]]
     if rest := answers[_NAMED:]:
-        said.append(f"{len(rest)} other answers {_times(sum(count for _, count in rest))}")
+        more = "1 other answer" if len(rest) == 1 else f"{len(rest)} other answers"
+        said.append(f"{more} ({_times(sum(count for _, count in rest))})")
     if unparsed:
-        said.append(f"no clear answer {_times(unparsed)}")
+        said.append(f"no clear answer ({_times(unparsed)})")
     return f"Asked {_times(total)}, I gave {_listed(said)}. {_leaning(top, votes / total)}"
 
 

@@ -1,0 +1,89 @@
+"""How a student is shown another's work: in plain English, and in the threads that the zoo has read."""
+
+from __future__ import annotations
+
+import pytest
+
+from w2sg.records import Example
+from w2sg.tasks import build, task_config
+from w2sg.tasks.revision import Demonstration, Order
+
+PLAIN = build(task_config({"kind": "file", "labelled": "unread.jsonl", "grader": "numeric"}))
+WORLD = build(task_config("world-maths"))
+QUESTION = Example("q", "How many ducks?")
+OTHER = Demonstration("They count.\nAnswer: 5", (("5", 20), ("6", 12)), "I lean towards 5.")
+
+
+def plain(
+    order: Order = "own-first", heads: bool = True, attempt: str = "I count.\nAnswer: 6", *others: Demonstration
+) -> str:
+    return PLAIN.revise_prompt(QUESTION, attempt=attempt, others=others or (OTHER,), order=order, heads=heads)
+
+
+def test_the_question_stands_first_and_everything_is_there() -> None:
+    text = plain()
+    assert text.startswith(PLAIN.prompt(QUESTION))
+    assert text.index("I count.") < text.index("They count.") < text.index("I lean towards 5.")
+    assert text.index("They count.") < plain("other-first").index("I count.")
+
+
+def test_what_is_empty_leaves_no_trace() -> None:
+    text = plain("own-first", True, "", Demonstration("They count."))
+    assert "Your own" not in text
+    assert "doubts" not in text
+    assert "how often" not in text
+
+
+def test_counts_are_shown_where_no_statement_says_them() -> None:
+    text = plain("own-first", True, "", Demonstration("They count.", (("5", 20), ("6", 12))))
+    assert "5 (20), 6 (12)" in text
+
+
+@pytest.mark.parametrize("heads", [True, False])
+def test_blind_tells_neither_whose_nor_how_sure(heads: bool) -> None:
+    text = plain("blind", heads)
+    assert (text.index("I count.") < text.index("They count.")) is heads
+    assert "I lean" not in text
+    assert "own" not in text.replace(PLAIN.prompt(QUESTION), "").split("Any of the above")[0]
+    assert text.count("Proposed solution") == 2
+
+
+def world(order: Order = "own-first", heads: bool = True, *others: Demonstration) -> str:
+    return WORLD.revise_prompt(QUESTION, attempt="Mine.", others=others or (OTHER,), order=order, heads=heads)
+
+
+def test_the_world_speaks_in_threads() -> None:
+    text = world("own-first", True, Demonstration("Theirs.", (("5", 9), ("6", 4)), "They are in doubt."))
+    assert text == (
+        "How many ducks?\nMy try: Mine.\nAnother's solution: Theirs.\nAnother's answers: 5 (9 times), 6 (4 times)\n"
+        "They are in doubt.\nWhat is the right solution?"
+    )
+
+
+def test_a_thread_tells_no_more_than_the_corpus_does() -> None:
+    answers = (("5", 60), ("6", 20), ("7", 15), ("8", 4), ("9", 1))
+    assert "Another's answers: 5 (10 times), 6 (3 times), 7 (2 times)\n" in world(
+        "own-first", True, Demonstration("", answers)
+    )
+
+
+def test_in_threads_the_two_trade_places_and_the_rest_is_left_out() -> None:
+    swapped = "How many ducks?\nMy try: They count.\nAnswer: 5\nAnother's solution: Mine.\nWhat is the right solution?"
+    assert world("other-first") == world("blind", False) == swapped
+    assert world("blind", True).index("Mine.") < world("blind", True).index("They count.")
+
+
+def test_several_others_stand_in_one_thread() -> None:
+    text = world(
+        "own-first", True, Demonstration("A.", (("5", 3),), "Sure."), Demonstration("B.", (("6", 4), ("5", 3)), "Sure.")
+    )
+    assert "Another's solution: A.\nB.\nAnother's answers: 5 (6 times), 6 (4 times)\nSure.\n" in text
+
+
+def test_the_worlds_doubt_is_the_corpuss_and_the_same_again() -> None:
+    from w2sg.tasks.world.threads import DOUBTS
+
+    sure, torn = ((("5", 15), ("6", 1)), 0), ((("5", 6), ("6", 4)), 4)
+    assert WORLD.doubt_in_words(QUESTION, *sure) in DOUBTS[0][1]
+    assert WORLD.doubt_in_words(QUESTION, *torn) in DOUBTS[2][1]
+    assert WORLD.doubt_in_words(QUESTION, *torn) == WORLD.doubt_in_words(QUESTION, *torn)
