@@ -225,3 +225,12 @@ def test_note_for_seeds_that_disagree():
 
 def test_the_same_arms_give_the_same_results(arms, meta, results):
     assert collect(list(arms), meta, resamples=2000) == results
+
+
+def test_a_method_is_compared_with_its_null_control_once():
+    arms = [arm("untuned", "0" * 40), arm("alice", "1" * 40, 0), arm("alice-shuffled", "10" * 20, 0)]
+    found = collect(arms, META, resamples=50)
+    pairs = [(row.stratum, row.method, row.against) for row in found.comparisons]
+    assert len(set(pairs)) == len(pairs)
+    row = pick(found.comparisons, stratum="all", method="alice", against="alice-shuffled")
+    assert row.difference == 0.5

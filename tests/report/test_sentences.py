@@ -176,3 +176,17 @@ def test_gap_recovered_is_given_with_its_interval():
 def test_missing_controls_are_named():
     assert "holds no untuned student" in said(teacher=(1, 5))[1]
     assert "holds no self-distillation" in said(untuned=(1, 5))[1]
+
+
+def test_a_gain_that_another_questions_work_gives_too_is_form_only():
+    finding, sentence = said(untuned=(2, 10), self_distillation=(1, 5), random_labels=(1, 3), x_shuffled=(-2, 4))
+    assert finding == "form only"
+    assert sentence.startswith(
+        "x beats the untuned student, but showing it the work on another question does about as well: the form of the "
+        "request is shown to matter, and the teacher is not shown to be heard: +6.0 points against the untuned student "
+        "(+2.0 to +10.0), +2.0 against the student trained on shuffled labels (+1.0 to +3.0), +1.0 against x-shuffled "
+        "(−2.0 to +4.0)."
+    )
+    heard, sentence = said(untuned=(2, 10), self_distillation=(1, 5), x_shuffled=(2, 4))
+    assert heard == "helped"
+    assert "+3.0 against x-shuffled (+2.0 to +4.0)" in sentence

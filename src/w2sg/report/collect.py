@@ -19,6 +19,7 @@ from w2sg.records import ItemScore
 from w2sg.report import results as schema
 from w2sg.report.alarms import alarms
 from w2sg.report.arms import ArmResult, RunMeta, StepRecord
+from w2sg.report.counterparts import counterparts
 from w2sg.report.results import ComparisonRow, DifficultyRow, LabelRow, Results, ResultStratum, Row, Summary
 from w2sg.report.rewritten import rewrite_row
 from w2sg.report.schema import RewriteRow
@@ -226,8 +227,9 @@ def _comparisons(family: Family, controls: list[str], task: str, stratum: Result
     known = {first for first, _ in CONTROL_PAIRS} | {"teacher"}
     pairs = (*CONTROL_PAIRS, *((name, "untuned") for name in controls if name not in known))
     checks = [(name, other) for name, other in pairs if name in controls and other in family.arms]
+    rivals = [(name, other) for name in family.arms for other in counterparts(name, family.arms)]
     made: list[ComparisonRow] = []
-    for group in (claims, checks):
+    for group in (claims, checks, [pair for pair in rivals if pair not in claims and pair not in checks]):
         compared = [compare_in(family, method, against) for method, against in group]
         for (method, against), one, adjusted in zip(group, compared, holm([c.p for c in compared]), strict=True):
             gap = _gap(family, method, against)

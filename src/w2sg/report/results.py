@@ -118,7 +118,8 @@ class ComparisonRow(Part):
     p: float
     """Two-sided paired test: exact McNemar with one seed, else signs flipped over items with seed means varying."""
     p_holm: float
-    """`p` after Holm's correction over the methods' comparisons (or over the controls') of this task and stratum."""
+    """`p` after Holm's correction over the methods' comparisons (or the controls', or those with variants and rivals of
+    a method) of this task and stratum."""
     minimum_detectable: float
     """The true difference that this design shows (interval without 0) four times in five."""
     pgr: float | None
@@ -212,7 +213,8 @@ class Verdict(Part):
     finding: Finding
     """`helped`: better (its interval excludes 0) than the untuned student, self-distillation and, where there is one,
     the student trained on shuffled labels. `elicited`: better than the untuned student, not so or not compared with
-    self-distillation. `form only`: better than the untuned student, not than shuffled labels. `damage avoided`:
+    self-distillation. `form only`: better than the untuned student, not than shuffled labels,
+    or not than the same method shown another question's work. `damage avoided`:
     better than imitation, not than the untuned student. `above its teacher only`: not so or not compared with the
     untuned student."""
     uncorrected: bool

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from w2sg.metrics.verdict import points
+from w2sg.report.counterparts import null_control
 from w2sg.report.results import ComparisonRow, Finding, Results, ResultStratum, Verdict
 
 WHERE = {
@@ -89,7 +90,7 @@ def _list(names: list[str]) -> str:
 
 def judge(task: str, stratum: ResultStratum, method: str, rows: Mapping[str, ComparisonRow]) -> Verdict:
     """Return the verdict that a method's comparisons, by what it is measured against, support."""
-    finding = _finding(rows)
+    finding = _finding(rows, null_control(method))
     said = _claim(finding, method, rows, _once(rows))
     parts = [said, *_limits(finding, rows), *_rest(finding, rows), *_gap(rows), *_missing(rows)]
     return Verdict(
@@ -102,10 +103,10 @@ def judge(task: str, stratum: ResultStratum, method: str, rows: Mapping[str, Com
     )
 
 
-def _finding(rows: Mapping[str, ComparisonRow]) -> Finding:
+def _finding(rows: Mapping[str, ComparisonRow], null: str) -> Finding:
     gained = {against for against, row in rows.items() if row.low > 0}
     if "untuned" in gained:
-        if "random-labels" in rows and "random-labels" not in gained:
+        if any(name in rows and name not in gained for name in ("random-labels", null)):
             return "form only"
         return "helped" if "self-distillation" in gained else "elicited"
     if "untuned" in rows and "imitation" in gained:
@@ -117,13 +118,20 @@ def _finding(rows: Mapping[str, ComparisonRow]) -> Finding:
 
 def _claim(finding: Finding, method: str, rows: Mapping[str, ComparisonRow], once: str) -> str:
     """The main sentence, with the comparisons that it rests on."""
-    measured = _against(rows, _NAMED[finding])
+    null = null_control(method)
+    measured = _against(rows, (*_NAMED[finding], *([null] if finding in ("helped", "form only") else [])))
     match finding:
         case "helped":
             return f"{method} helped{once}: {measured}."
         case "elicited":
             return (
                 f"{method} beats the untuned student{once}, but the teacher's labels are not shown to be the reason: "
+                f"{measured}."
+            )
+        case "form only" if null in rows and rows[null].low <= 0:
+            return (
+                f"{method} beats the untuned student{once}, but showing it the work on another question does about as "
+                "well: the form of the request is shown to matter, and the teacher is not shown to be heard: "
                 f"{measured}."
             )
         case "form only":
@@ -154,7 +162,7 @@ def _against(rows: Mapping[str, ComparisonRow], names: tuple[str, ...]) -> str:
     said: list[str] = []
     for row in (rows[name] for name in names if name in rows):
         unit = "" if said else " points"
-        said.append(f"{points(row.difference)}{unit} against {_SHOWN[row.against]} {_interval(row)}")
+        said.append(f"{points(row.difference)}{unit} against {_SHOWN.get(row.against, row.against)} {_interval(row)}")
     return ", ".join(said) if said else "nothing to compare with"
 
 
