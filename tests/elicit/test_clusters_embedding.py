@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from w2sg.elicit.clusters import Cluster
 from w2sg.elicit.clusters_embedding import Embeddings, leader_groups, medoid, similarities
-from w2sg.elicit.embedding import Encoder, Tfidf
+from w2sg.elicit.embedding import Encoder, SentenceModel, Tfidf
 from w2sg.records import Example
 from w2sg.tasks import build, task_config
 
@@ -167,3 +167,11 @@ def test_readable_answers_are_grouped_by_answer_unless_texts_are_asked_for() -> 
 def test_a_threshold_that_a_leader_itself_would_not_pass_is_refused() -> None:
     with pytest.raises(ValidationError, match="less than 1"):
         Embeddings(threshold=1.0)
+
+
+def test_what_counts_as_alike_depends_on_the_embedder() -> None:
+    """One word of eleven exchanged is the same text said anew; another text on the subject is not."""
+    texts = [RIVER, RIVER.replace("desert", "steppe"), "A long river in the north has its springs in a desert."]
+    assert [cluster.members for cluster in Embeddings().clusters(TASK, QUESTION, texts, [None] * 3)] == [(0, 1), (2,)]
+    strict = Embeddings(threshold=SentenceModel.alike)
+    assert len(strict.clusters(TASK, QUESTION, texts, [None] * 3)) == 3

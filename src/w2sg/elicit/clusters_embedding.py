@@ -29,9 +29,9 @@ class Embeddings(Clustering):
     kind: Literal["embedding"] = "embedding"
     embedder: AnyEmbedder = Tfidf()
     """What turns texts into vectors: `tfidf` (over characters), or `sentence-transformers`."""
-    threshold: float = Field(0.9, ge=-1, lt=1)
-    """The cosine above which a response joins its leader. What is alike differs between embedders: 0.9 is the
-    published value for a sentence model, and under `tfidf` takes little more than equal texts."""
+    threshold: float | None = Field(None, ge=-1, lt=1)
+    """The cosine above which a response joins its leader; not given, 0.9 for a sentence model (the published value)
+    and 0.5 under `tfidf`, where only nearly equal texts reach 0.9."""
     leader: Literal["first", "medoid", "random"] = "medoid"
     """Which response stands for its cluster: the one that led it, the one most alike to all others, or one drawn."""
     singletons: Literal["keep", "drop"] = "keep"
@@ -54,14 +54,15 @@ class Embeddings(Clustering):
         if not places:
             return []
         spoken = [texts[place] for place in places]
-        alike = similarities(spoken, self.embedder.encoder(spoken, example.question))
+        alike = similarities(spoken, self.embedder.encoder(list(dict.fromkeys(spoken)), example.question))
 
         def said(place: int) -> str:
             answer = answers[place]
             return " ".join(texts[place].split()) if answer is None else answer
 
+        threshold = self.embedder.alike if self.threshold is None else self.threshold
         found = []
-        for group in leader_groups(alike, self.threshold):
+        for group in leader_groups(alike, threshold):
             if len(group) == 1 and self.singletons == "drop":
                 continue
             members = tuple(places[number] for number in group)
