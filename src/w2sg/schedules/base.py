@@ -56,13 +56,20 @@ class Schedule(Config):
 
 
 def lesson(
-    parts: Parts, cast: Cast, teachers: Sequence[Node], pupil: ModelRef, slice: Slice | None = None, where: str = ""
+    parts: Parts,
+    cast: Cast,
+    teachers: Sequence[Node],
+    pupil: ModelRef,
+    slice: Slice | None = None,
+    where: str = "",
+    who: str = "",
 ) -> Product:
     """Return `pupil`, tuned from its untouched checkpoint on what the recipe makes of the `teachers`' labels of
     `slice`.
 
     Args:
         where: the lesson's place in a longer schedule, for the steps' names (" (rung 1 of 2)").
+        who: what these names call the teachers; the supervisor's kind when not given.
 
     Raises:
         ConfigError: there are several teachers and the recipe learns from one.
@@ -75,7 +82,7 @@ def lesson(
     student = Node(pupil)
     labels = {
         LABELS_OF if number == 1 else f"{LABELS_OF}-{number}": _labels(
-            parts, cast, teacher, student, slice, where + (f" {number}" if len(teachers) > 1 else "")
+            parts, cast, teacher, student, slice, where + (f" {number}" if len(teachers) > 1 else ""), who
         )
         for number, teacher in enumerate(teachers, start=1)
     }
@@ -94,12 +101,12 @@ def lesson(
     return Product(node, labels[LABELS_OF] if recipe.teaches_labels else None, graded)
 
 
-def _labels(parts: Parts, cast: Cast, teacher: Node, student: Node, slice: Slice | None, where: str) -> Step:
+def _labels(parts: Parts, cast: Cast, teacher: Node, student: Node, slice: Slice | None, where: str, who: str) -> Step:
     """Return the labels of one teacher, with the calibration and the statements that the elicitation asks for."""
     elicit = parts.elicit
-    labels = _labelled(parts, cast, teacher, "transfer", slice, where)
+    labels = _labelled(parts, cast, teacher, "transfer", slice, where, who)
     if elicit.calibrator is not None and laid_out(cast.task).config.split.validate != 0:
-        validate = _labelled(parts, cast, teacher, "validate", None, where)
+        validate = _labelled(parts, cast, teacher, "validate", None, where, who)
         words = cast.label(f"calibrated labels for {parts.name}{where}")
         labels = calibrate_step(labels, validate, cast.task, elicit.calibrator, words)
     writer = elicit.writer
@@ -110,11 +117,11 @@ def _labels(parts: Parts, cast: Cast, teacher: Node, student: Node, slice: Slice
     return labels
 
 
-def _labelled(parts: Parts, cast: Cast, teacher: Node, role: Role, slice: Slice | None, where: str) -> Step:
+def _labelled(parts: Parts, cast: Cast, teacher: Node, role: Role, slice: Slice | None, where: str, who: str) -> Step:
     """Return the labels that one teacher's samples of a role's questions amount to."""
     sampling = parts.elicit.sampling(cast.max_new_tokens).model_copy(update={"chunk": cast.chunk})
-    source, elicit = getattr(parts.supervisor, "kind", "supervisor"), getattr(parts.elicit, "kind", "")
-    who = cast.label(f"{source} answers {role} ({elicit}){where}")
-    samples = sample_step(teacher, cast.task, (role,), sampling, cast.seed, who, slice)
+    source, elicit = who or getattr(parts.supervisor, "kind", "supervisor"), getattr(parts.elicit, "kind", "")
+    words = cast.label(f"{source} answers {role} ({elicit}){where}")
+    samples = sample_step(teacher, cast.task, (role,), sampling, cast.seed, words, slice)
     what = "labels" if role == "transfer" else f"labels of {role}"
     return label_step(samples, cast.task, parts.elicit, cast.label(f"{what} for {parts.name}{where}"))

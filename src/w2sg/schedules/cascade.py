@@ -5,6 +5,7 @@ Every rung starts from its untouched checkpoint and never sees gold.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from w2sg.errors import ConfigError
@@ -24,11 +25,11 @@ class Cascade(Schedule):
 
     def product(self, parts: Parts, cast: Cast) -> Product:
         count = rungs_of(parts, cast)
-        teachers = parts.supervisor.nodes(cast)
+        teachers, who = parts.supervisor.nodes(cast), ""
         for number, pupil in enumerate((*cast.intermediates, cast.student)):
             slice = Slice(part=number, of=count) if self.questions == "disjoint" else None
-            product = lesson(parts, cast, teachers, pupil, slice, f" (rung {number + 1} of {count})")
-            teachers = (product.node,)
+            product = lesson(parts, cast, teachers, pupil, slice, f" (rung {number + 1} of {count})", who)
+            teachers, who = (product.node,), Path(pupil.config.path).name
         return product
 
 
