@@ -10,7 +10,9 @@ import pytest
 from rich.console import Console
 
 import scripted_world
-from w2sg.errors import ConfigError, DataError
+from fault_server import running
+from runs_tree import tree
+from w2sg.errors import ConfigError, DataError, ModelError
 from w2sg.models.base import RuntimeConfig
 from w2sg.report.collect import collect
 from w2sg.report.gather import gather
@@ -18,9 +20,11 @@ from w2sg.report.page import render
 from w2sg.report.results import Results
 from w2sg.report.terminal import show
 from w2sg.runs.experiment import Experiment
+from w2sg.runs.forecast import forecast
 from w2sg.runs.plan import Arm, Plan, make_plan
 from w2sg.runs.runner import run_steps
 from w2sg.runs.store import Store
+from w2sg.steps import replies
 from w2sg.steps.base import Step
 from w2sg.steps.inputs import (
     read_examples,
@@ -273,3 +277,65 @@ def test_without_open_gold_to_calibrate_by_confidence_stays_as_it_is(tmp_path: P
     plan = make_plan(Experiment.parse(data, "the test"))
     assert not step_of(plan.arms[0], "calibrate")
     run(plan, tmp_path)
+
+
+def test_a_pool_without_gold_is_learnt_from_and_not_graded(tmp_path: Path) -> None:
+    data = scripted_world.experiment(tmp_path / "data", methods=["alice"], controls=["untuned"], seeds=[0])
+    data["tasks"][0] |= scripted_world.write_files(tmp_path / "data", 40, 10)
+    data["tasks"][0]["split"] |= {"transfer": "rest"}
+    plan = make_plan(Experiment.parse(data, "the test"))
+    store = run(plan, tmp_path)
+    results = collect(*gather(plan, store), resamples=50)
+    assert results.rewrites == ()
+    assert {row.method for row in results.rows} == {"untuned", "alice"}
+
+
+def test_a_helper_behind_an_endpoint_writes_and_is_declared(tmp_path: Path) -> None:
+    pytest.importorskip("openai", reason="the extra 'remote' is not installed")
+    with running(tmp_path) as server:
+        helper = {"kind": "endpoint", "endpoint": {"base_url": server.url("good"), "model": "big", "retries": 0}}
+        changes = {"elicit": {"samples": 3, "statement": {**helper, "stronger_than_student": True}}}
+        plan = plan_of(tmp_path, {"alice": changes})
+        assert forecast(plan, Store(tmp_path / "none"))
+        store = run(plan, tmp_path)
+        asked = [request["body"]["messages"][-1]["content"] for request in server.requests("good")]
+    (state,) = step_of(plan.arms[0], "state")
+    labels = [label for label in read_labels(store.folder(state)) if len(label.histogram) > 1]
+    assert len(asked) == len(labels) > 0
+    assert all(label.statement.startswith("I heard: ") for label in labels)
+    results = collect(*gather(plan, store), resamples=50)
+    assert [(one.role, one.stronger) for one in results.helpers] == [("writer of statements of doubt", True)]
+    assert any("stronger than the student" in note.text for note in results.notes if note.level == "alarm")
+
+
+def test_a_helper_that_is_down_fails_the_step_with_a_reason(tmp_path: Path) -> None:
+    pytest.importorskip("openai", reason="the extra 'remote' is not installed")
+    helper = {"kind": "endpoint", "endpoint": {"base_url": "http://localhost:9/v1", "model": "big", "retries": 0}}
+    plan = plan_of(tmp_path, {"alice": {"elicit": {"samples": 3, "statement": helper}}})
+    with pytest.raises(ModelError, match="localhost:9"):
+        run(plan, tmp_path)
+
+
+def test_a_labelling_stage_that_is_stopped_ends_in_the_same_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(tmp_path, ["alice"], chunk=8)
+    whole = tree(run(plan, tmp_path / "whole").root)
+    kept, calls = replies.write_rows, 0
+
+    def stopped(path: Path, rows: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls % 3 == 0:
+            raise KeyboardInterrupt
+        kept(path, rows)
+
+    monkeypatch.setattr(replies, "write_rows", stopped)
+    for _ in range(60):
+        try:
+            store = run(plan, tmp_path / "stopped")
+        except KeyboardInterrupt:
+            continue
+        break
+    assert calls > 10
+    assert tree(store.root) == whole

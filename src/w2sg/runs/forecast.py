@@ -14,6 +14,7 @@ from w2sg.steps.base import Step
 from w2sg.steps.fit import FitSettings
 from w2sg.steps.rewrite import RewriteSettings
 from w2sg.steps.sample import SampleSettings
+from w2sg.steps.state import StateSettings
 from w2sg.steps.task import TaskSettings
 
 _TOKENS_PER_RESPONSE = 60
@@ -82,6 +83,10 @@ def _seconds(step: Step, store: Store, history: list[dict[str, Any]]) -> float:
         rows = sum(_rows(step.parents["task"], role, store) for role in roles) / _parts(step)
         tokens = rows * settings.sampling.samples * min(settings.sampling.max_new_tokens, _TOKENS_PER_RESPONSE)
         return _SECONDS_TO_START + tokens * _rate(step, history, "tokens_sampled", 2)
+    if isinstance(settings, StateSettings) and settings.model is not None:
+        rows = _rows(step.parents["task"], "transfer", store)
+        tokens = rows * min(settings.writer.max_new_tokens, _TOKENS_PER_RESPONSE)
+        return _SECONDS_TO_START + tokens * _rate(step, history, "tokens_sampled", 2)
     if isinstance(settings, FitSettings):
         targets = step.parents["targets"]
         role = getattr(targets.settings, "role", "transfer")
@@ -116,6 +121,6 @@ def _rate(step: Step, history: list[dict[str, Any]], cost: str, passes: int) -> 
         for record in history
         if record["cost"][cost] > 0
         and record["identity"]["kind"] == step.kind
-        and record["identity"]["settings"]["model"]["content"] == model.content
+        and (record["identity"]["settings"]["model"] or {}).get("content") == model.content
     ]
     return median(measured) if measured else passes * (parameter_guess(model.config) or _PARAMETERS) / _FLOPS_PER_SECOND
