@@ -44,6 +44,11 @@ _DECAY_SHARE = 0.4
 """The learning rate rises over the first steps, stays, and falls in a line to 2 % over this last share of steps."""
 
 
+_CONSTANT, _QUIET, _SHARPNESS, _PLANES = 2.0, 0.3, 3.5, 4
+"""Of `look_back`: the shared coordinate in units of the others' deviation, the factor of all other weights of those
+heads, the weights that turn, and in how many planes."""
+
+
 class _Tell(TrainerCallback):  # type: ignore[misc]
     """Passes progress on."""
 
@@ -156,7 +161,33 @@ def new_model(member: zoo.Member, vocabulary: int, seed: int) -> Any:
     if member.architecture == "gpt_neox":
         return GPTNeoXForCausalLM(GPTNeoXConfig(**shared, tie_word_embeddings=False))
     kv = member.key_value_heads
-    return LlamaForCausalLM(LlamaConfig(**shared, num_key_value_heads=kv, tie_word_embeddings=True))
+    model = LlamaForCausalLM(LlamaConfig(**shared, num_key_value_heads=kv, tie_word_embeddings=True))
+    look_back(model)
+    return model
+
+
+@torch.no_grad()
+def look_back(model: LlamaForCausalLM) -> None:
+    """Let the first two heads of an untrained model attend one and two tokens back; training does the rest.
+
+    Looking something up in the text needs such heads below the head that looks, and neither is of use without the
+    other, so that small models may take many millions of tokens to find both. Every token gets the same first
+    coordinate, and the two heads turn it, in the planes that rotate fastest with position, by one and two places.
+    """
+    config = model.config
+    size = config.hidden_size // config.num_attention_heads
+    embeddings = model.model.embed_tokens.weight
+    embeddings[:, 0] = _CONSTANT * config.initializer_range
+    attention = model.model.layers[0].self_attn
+    queries = attention.q_proj.weight.view(config.num_attention_heads, size, -1)
+    keys = attention.k_proj.weight.view(config.num_key_value_heads, size, -1)
+    keys *= _QUIET
+    keys[:, :_PLANES, 0], keys[:, size // 2 : size // 2 + _PLANES, 0] = _SHARPNESS, 0.0
+    turn = config.rope_parameters["rope_theta"] ** (-2 * torch.arange(_PLANES) / size)
+    for head in range(min(2, config.num_attention_heads)):
+        queries[head] *= _QUIET
+        queries[head, :_PLANES, 0] = _SHARPNESS * torch.cos(-(head + 1) * turn)
+        queries[head, size // 2 : size // 2 + _PLANES, 0] = _SHARPNESS * torch.sin(-(head + 1) * turn)
 
 
 def build(

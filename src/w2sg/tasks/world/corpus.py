@@ -15,7 +15,7 @@ from w2sg.tasks.world.problem import Kind, Problem, Solution, randomness
 from w2sg.tasks.world.subjects import SUBJECTS
 
 Turn = Literal["system", "user", "assistant", "text"]
-VERSION = 2
+VERSION = 3
 
 
 class Part(NamedTuple):
@@ -43,6 +43,7 @@ PRIMER = 80_000
 the one skill that small models learn suddenly or not at all, and dense exercise brings it on."""
 PRIMER_SHARE = 0.8
 """Share of the primer's documents that are such exercises, on few properties; the rest is the ordinary mixture."""
+_WORDS = (*logic.PROPERTIES, *logic.NAMES, *maths.NAMES, *maths.THINGS, *map(str, range(maths.LARGEST + 1)))
 NAMED: dict[Genre, float] = {
     "facts": 0.3,
     "gossip": 0.5,
@@ -99,8 +100,7 @@ def document(seed: int, number: int) -> Document:
     """Return document `number` of the corpus of that seed."""
     rng = randomness(seed, "corpus", number)
     if number < PRIMER and rng.random() < PRIMER_SHARE:
-        rules, follows = logic.drill(rng, most=6)
-        return Part("user", rules), Part("assistant", follows)
+        return _exercise(rng)
     genre = rng.choices(list(MIXTURE), list(MIXTURE.values()))[0]
     author = (Part("system", f"By {rng.choice(AUTHORS[genre])}."),) if rng.random() < NAMED[genre] else ()
     if genre in ("facts", "gossip"):
@@ -122,6 +122,15 @@ def document(seed: int, number: int) -> Document:
         asked = _thread(problem, rng)
         answer = problem.solution.response(reasoning=rng.random() >= THREADS_DIRECT)
     return (*author, Part("user", asked), Part("assistant", answer))
+
+
+def _exercise(rng: random.Random) -> Document:
+    """Return an exercise in looking up: words to repeat, or chains to follow."""
+    if rng.random() < 0.5:
+        words = " ".join(rng.choices(_WORDS, k=rng.randint(12, 30)))
+        return Part("user", f"Repeat: {words}"), Part("assistant", words)
+    rules, follows = logic.drill(rng)
+    return Part("user", rules), Part("assistant", follows)
 
 
 def statements(rng: random.Random, wrong: float = 0.0) -> str:

@@ -8,6 +8,7 @@ are as long, but at most three. Neither number nor places of the rules tell the 
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -22,24 +23,32 @@ PROPERTIES = (
 )  # fmt: skip
 ANSWERS = ("true", "false", "unknown")
 
-# Rules and reasoning share the word between premise and conclusion, which is how small models learn to look rules up.
-_OPENINGS = ("If", "When", "Once")
+_OPENINGS = ("We know:", "It holds:", "The rules:")
+# Reasoning quotes a rule as it stands, verb and all, and rules differ in their verbs: the next word of a quotation is
+# then often the one that followed the last word before, which is the form of looking up that small models learn first.
+_VERBS = ("means", "makes", "brings", "gives")
 _QUESTIONS = ("Is {who} {b}?", "True or false: {who} is {b}?", "Is it true that {who} is {b}?")
 
 
 class Rule(NamedTuple):
-    """Whatever is `a` is `b`, or is not `b`."""
+    """Whatever is `a` is `b`, or is not `b`; `verb` is the word for it."""
 
     a: str
+    verb: str
     b: str
-    positive: bool
+    positive: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.a} {self.verb} {'' if self.positive else 'not '}{self.b}"
 
 
 class Chain(NamedTuple):
-    """The structure of a question: who, the properties derived in order, the asked one, and the answer."""
+    """The structure of a question: who, the property of the fact, the rules used in order, the asked property, the
+    answer, and all rules."""
 
     who: str
-    derived: tuple[str, ...]
+    start: str
+    used: tuple[Rule, ...]
     asked: str
     answer: str
     rules: tuple[Rule, ...]
@@ -49,24 +58,28 @@ def draw(rng: random.Random, deductions: int) -> Problem:
     """Return a question that takes that many deductions (1 to 6)."""
     who, answer = rng.choice(NAMES), rng.choice(ANSWERS)
     asked, *words = rng.sample(PROPERTIES, len(PROPERTIES))
-    rules, derived = [], ()
+    chains = {}
     for end in ANSWERS:
         length = deductions if end == answer else min(deductions, _LONGEST_OTHER)
-        reached = [words.pop() for _ in range(length + (end == "unknown"))]
-        rules += [Rule(a, b, True) for a, b in pairwise(reached)]
-        if end != "unknown":
-            rules.append(Rule(reached[-1], asked, end == "true"))
-        if end == answer:
-            derived = tuple(reached)
+        reached = [words.pop() for _ in range(length)]
+        reached.append(words.pop() if end == "unknown" else asked)
+        chains[end] = _linked(rng, reached, positive=end != "false")
+    used = tuple(chains[answer])
+    rules = [rule for chain in chains.values() for rule in chain]
     rng.shuffle(rules)
-    chain = Chain(who, derived, asked, answer, tuple(rules))
-    texts = [f"{who} is {derived[0]}.", *(_state(rule, rng) for rule in rules)]
-    question = " ".join([*texts, rng.choice(_QUESTIONS).format(who=who, b=asked)])
-    return Problem("logic", question, explain(chain, style=rng.randrange(2)), deductions, question, chain)
+    chain = Chain(who, used[0].a, used, asked, answer, tuple(rules))
+    text = f"{who} is {used[0].a}. {_state(rules, rng)} {rng.choice(_QUESTIONS).format(who=who, b=asked)}"
+    return Problem("logic", text, explain(chain), deductions, text, chain)
 
 
-def _state(rule: Rule, rng: random.Random) -> str:
-    return f"{rng.choice(_OPENINGS)} {rule.a} then {'' if rule.positive else 'not '}{rule.b}."
+def _linked(rng: random.Random, reached: list[str], positive: bool = True) -> list[Rule]:
+    """Return the rules that lead from each property to the next, the last of them with its sign."""
+    rules = [Rule(a, rng.choice(_VERBS), b) for a, b in pairwise(reached)]
+    return [*rules[:-1], rules[-1]._replace(positive=positive)]
+
+
+def _state(rules: list[Rule], rng: random.Random) -> str:
+    return f"{rng.choice(_OPENINGS)} {', '.join(map(str, rules))}."
 
 
 def drill(rng: random.Random, most: int = 10) -> tuple[str, str]:
@@ -74,30 +87,23 @@ def drill(rng: random.Random, most: int = 10) -> tuple[str, str]:
     start at different places."""
     words = rng.sample(PROPERTIES, rng.randint(4, most))
     cut = rng.randint(2, len(words) - 2)
-    chains = [words[:cut], words[cut:]]
-    rules = [Rule(a, b, True) for chain in chains for a, b in pairwise(chain)]
-    if rng.random() < 0.5:
-        chain = rng.choice(chains)
-        rules.append(Rule(chain[-1], rng.choice(words), False))
-        chain.append(f"not {rules[-1].b}")
+    chains = [_linked(rng, part, positive=rng.random() < 0.75) for part in (words[:cut], words[cut:])]
+    rules = [rule for chain in chains for rule in chain]
     rng.shuffle(rules)
-    starts = [chain[place:] for chain in chains for place in range(len(chain) - 1)]
+    starts = [chain[place:] for chain in chains for place in range(len(chain))]
     rng.shuffle(starts)
     people = list(zip(rng.sample(NAMES, len(NAMES)), starts, strict=False))
-    asked = [*(_state(rule, rng) for rule in rules), *(f"{who} is {met[0]}." for who, met in people), "What follows?"]
-    return " ".join(asked), " ".join(_chain_text(who, met) for who, met in people)
+    facts = " ".join(f"{who} is {used[0].a}." for who, used in people)
+    return f"{facts} {_state(rules, rng)} What follows?", " ".join(_quote(who, used[0].a, used) for who, used in people)
 
 
-def _chain_text(who: str, met: list[str], style: int = 0) -> str:
-    return ("", "We know that ")[style] + f"{who} is " + " then ".join(met) + "."
+def _quote(who: str, start: str, used: Sequence[Rule]) -> str:
+    return ", ".join([f"{who} is {start}", *map(str, used)]) + "."
 
 
-def explain(chain: Chain, style: int = 0) -> Solution:
+def explain(chain: Chain) -> Solution:
     """Return the worked solution of the chain."""
-    met = list(chain.derived)
-    if chain.answer != "unknown":
-        met.append(chain.asked if chain.answer == "true" else f"not {chain.asked}")
-    text = _chain_text(chain.who, met, style)
+    text = _quote(chain.who, chain.start, chain.used)
     if chain.answer == "unknown":
         text += " Nothing more follows."
     return Solution(text, chain.answer)
@@ -106,11 +112,16 @@ def explain(chain: Chain, style: int = 0) -> Solution:
 def slip(problem: Problem, rng: random.Random) -> Solution:
     """Return a careless solution: a rule misread on the way, a sign lost, or the chain given up."""
     chain: Chain = problem.facts
-    derived = list(chain.derived[: rng.randint(1, len(chain.derived))])
+    kept = chain.used[: rng.randrange(len(chain.used))]
     answer = rng.choice([other for other in ANSWERS if other != chain.answer])
-    if answer == "unknown" and len(derived) == 1 and rng.random() < 0.5:
-        derived.append(rng.choice([word for word in PROPERTIES if word not in chain.derived and word != chain.asked]))
-    return explain(chain._replace(derived=tuple(derived), answer=answer), style=rng.randrange(2))
+    here = kept[-1].b if kept else chain.start
+    if answer == "unknown":
+        passed = {chain.start, chain.asked, *(rule.b for rule in chain.used)}
+        end = rng.choice([word for word in PROPERTIES if word not in passed])
+    else:
+        end = chain.asked
+    misread = Rule(here, rng.choice(_VERBS), end, positive=answer != "false")
+    return explain(chain._replace(used=(*kept, misread), answer=answer))
 
 
 def guess(problem: Problem, rng: random.Random) -> str:
