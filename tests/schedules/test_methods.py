@@ -39,8 +39,38 @@ def test_a_new_name_says_what_it_is_made_of() -> None:
         ("mine", {"elicit": {"samples": 3}}, "name a kind"),
         ("mine", {"recipes": "imitation"}, r"recipes: unknown key \(perhaps you meant 'recipe'\)"),
         ("mine", ["vote"], "must be a mapping of its parts"),
+        ("mine", {"like": "alise"}, r"no method called 'alise' \(perhaps you meant 'alice'\)"),
+        ("mine", {"like": ["alice"]}, "no method called"),
+        ("alice", {"preset": "papre"}, "has the preset 'papre'; known are default, paper"),
+        ("alice", {"elicit": {"sample": 3}}, r"unknown key \(perhaps you meant 'samples'\)"),
     ],
 )
 def test_what_does_not_fit_is_named(name: str, changes: Any, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         method(name, changes)
+
+
+def test_a_part_without_its_kind_changes_the_named_methods_part() -> None:
+    changed = method("alice-shuffled", {"elicit": {"samples": 5}, "recipe": {"rewrites": 2}})
+    assert changed.elicit.identity() | {"samples": 32} == method("alice").elicit.identity()
+    assert (changed.recipe.identity()["shuffle"], changed.recipe.identity()["rewrites"]) == ("all", 2)
+
+
+def test_a_method_of_ones_own_can_start_from_a_named_one() -> None:
+    assert method("mine", {"like": "alice"}) == method("alice")
+    assert method("mine", {"like": "alice", "preset": "paper"}) == method("alice", preset="paper") != method("alice")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_published_settings_keep_what_makes_a_method(name: str) -> None:
+    published = method(name, preset="paper")
+    assert published == type(published).parse(published.model_dump(mode="json"), "it")
+    assert published.schedule == method(name).schedule
+    for part, kind in METHODS[name].items():
+        for key, value in ({} if isinstance(kind, str) else kind).items():
+            found = getattr(getattr(published, part), key)
+            assert value == getattr(found, "kind", found)
+
+
+def test_controls_are_the_same_under_every_preset() -> None:
+    assert all(method(name, preset="paper") == method(name) for name in CONTROLS)

@@ -122,12 +122,12 @@ def method(name: str, changes: Any = None, preset: Preset = "default") -> Method
             f"The method {name!r} must be a mapping of its parts ({', '.join(PLAIN)}), found {changes!r}."
         )
     changes = dict(changes or {})
-    like, preset = changes.pop("like", name), changes.pop("preset", preset)
+    like, preset = str(changes.pop("like", name)), changes.pop("preset", preset)
     if preset not in get_args(Preset):
         raise ConfigError(f"The method {name!r} has the preset {preset!r}; known are {', '.join(get_args(Preset))}.")
     if like not in known and (like != name or not changes):
         raise ConfigError(
-            f"There is no method called {like!r}{suggest(str(like), known)}. Name a known one, or say what it is made "
+            f"There is no method called {like!r}{suggest(like, known)}. Name a known one, or say what it is made "
             f"of: {name}: {{elicit: vote}}."
         )
     made = {**PLAIN, **known.get(like, {})}
