@@ -19,7 +19,7 @@ from w2sg.steps.probe import probe_step
 from w2sg.steps.sample import SampleSettings
 
 TEACHER = "zoo/nano"
-STUDENT = "zoo/mini"
+STUDENT = "zoo/small"
 """The zoo's default pair, which the quickstart uses too."""
 KINDS = ("world-knowledge", "world-maths", "world-logic")
 SEEDS = (0, 1, 2, 3, 4)

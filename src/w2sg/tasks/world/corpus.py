@@ -39,10 +39,11 @@ MIXTURE: dict[Genre, float] = {
 }
 """Shares of documents (not of tokens)."""
 PRIMER = 80_000
-"""The first documents of the corpus, most of them exercises in chaining: looking something up in what stands before is
-the one skill that small models learn suddenly or not at all, and dense exercise brings it on."""
+"""The first documents of the corpus, most of them exercises in looking up what stands before: the one skill that small
+models learn suddenly or not at all, and that dense exercise brings on."""
 PRIMER_SHARE = 0.8
-"""Share of the primer's documents that are such exercises, on few properties; the rest is the ordinary mixture."""
+"""Share of the primer's documents that are such exercises, half of them lists to repeat and half drills in chaining;
+the rest is the ordinary mixture."""
 _WORDS = (*logic.PROPERTIES, *logic.NAMES, *maths.NAMES, *maths.THINGS, *map(str, range(maths.LARGEST + 1)))
 NAMED: dict[Genre, float] = {
     "facts": 0.3,
