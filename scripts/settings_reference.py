@@ -23,6 +23,7 @@ from w2sg.elicit.clusters import CLUSTERINGS
 from w2sg.elicit.statements import WRITERS
 from w2sg.models.base import ModelConfig, RuntimeConfig
 from w2sg.models.fit_config import FitConfig, LoraConfig
+from w2sg.models.remote_config import EndpointConfig
 from w2sg.recipes import RECIPES
 from w2sg.registry import Registry
 from w2sg.runs.experiment import Experiment, Statistics
@@ -135,7 +136,7 @@ def methods() -> list[str]:
 def page() -> str:
     """The whole page."""
     lines = [OPENING, "## Experiment", "", *table(Experiment)]
-    for config in (ModelConfig, FitConfig, LoraConfig, SplitConfig, WorldSplit, Statistics, RuntimeConfig):
+    for config in (ModelConfig, FitConfig, LoraConfig, SplitConfig, WorldSplit, Statistics, RuntimeConfig, EndpointConfig):
         lines += [f"## {config.__name__}", "", *table(config)]
     lines += methods()
     lines += parts("Tasks", TASKS, "A task is given by its kind, or as a mapping with `kind` and its settings.")
