@@ -136,7 +136,8 @@ def methods() -> list[str]:
 def page() -> str:
     """The whole page."""
     lines = [OPENING, "## Experiment", "", *table(Experiment)]
-    for config in (ModelConfig, FitConfig, LoraConfig, SplitConfig, WorldSplit, Statistics, RuntimeConfig, EndpointConfig):
+    questions = (SplitConfig, WorldSplit, Statistics)
+    for config in (ModelConfig, FitConfig, LoraConfig, *questions, RuntimeConfig, EndpointConfig):
         lines += [f"## {config.__name__}", "", *table(config)]
     lines += methods()
     lines += parts("Tasks", TASKS, "A task is given by its kind, or as a mapping with `kind` and its settings.")

@@ -28,9 +28,7 @@ def check(
     ] = None,
     kinds: Annotated[
         list[str] | None,
-        typer.Option(
-            "--kinds", metavar="KIND ...", help="Kinds of questions (default: all).", show_default=False
-        ),
+        typer.Option("--kinds", metavar="KIND ...", help="Kinds of questions (default: all).", show_default=False),
     ] = None,
     teacher: Annotated[
         str | None, typer.Option(metavar="MODEL", help="The weak model (default: the zoo's).", show_default=False)
