@@ -30,6 +30,7 @@ from w2sg.runs.experiment import Experiment, Statistics
 from w2sg.schedules import SCHEDULES
 from w2sg.schedules.methods import CONTROLS, METHODS, PLAIN
 from w2sg.supervisors import SUPERVISORS
+from w2sg.steps.slices import Slice
 from w2sg.tasks import TASKS
 from w2sg.tasks.base import SplitConfig
 from w2sg.tasks.world.config import WorldSplit
@@ -137,7 +138,7 @@ def page() -> str:
     """The whole page."""
     lines = [OPENING, "## Experiment", "", *table(Experiment)]
     questions = (SplitConfig, WorldSplit, Statistics)
-    for config in (ModelConfig, FitConfig, LoraConfig, *questions, RuntimeConfig, EndpointConfig):
+    for config in (ModelConfig, FitConfig, LoraConfig, *questions, RuntimeConfig, EndpointConfig, Slice):
         lines += [f"## {config.__name__}", "", *table(config)]
     lines += methods()
     lines += parts("Tasks", TASKS, "A task is given by its kind, or as a mapping with `kind` and its settings.")

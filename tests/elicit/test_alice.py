@@ -72,7 +72,8 @@ def test_who_writes_no_words_or_is_yet_to_be_asked_leaves_none() -> None:
     [
         ((("5", 8),), 0, "Asked 8 times, I answered 5 every time. I am sure of it."),
         ((("5", 7), ("6", 1)), 0, "Asked 8 times, I gave 5 (7 times) and 6 (once). I am nearly sure of 5."),
-        ((("5", 5), ("6", 3)), 0, "Asked 8 times, I gave 5 (5 times) and 6 (3 times). I lean towards 5, with some doubt."),
+        ((("5", 5), ("6", 3)), 0, "Asked 8 times, I gave 5 (5 times) and 6 (3 times). "
+         "I lean towards 5, with some doubt."),
         ((("5", 2), ("6", 1)), 5, "Asked 8 times, I gave 5 (twice), 6 (once) and no clear answer (5 times). "
          "I am mostly guessing when I say 5."),
         ((("5", 1),), 0, "Asked once, I answered 5 every time. I am sure of it."),
