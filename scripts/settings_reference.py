@@ -29,8 +29,8 @@ from w2sg.registry import Registry
 from w2sg.runs.experiment import Experiment, Statistics
 from w2sg.schedules import SCHEDULES
 from w2sg.schedules.methods import CONTROLS, METHODS, PLAIN
-from w2sg.supervisors import SUPERVISORS
 from w2sg.steps.slices import Slice
+from w2sg.supervisors import SUPERVISORS
 from w2sg.tasks import TASKS
 from w2sg.tasks.base import SplitConfig
 from w2sg.tasks.world.config import WorldSplit
