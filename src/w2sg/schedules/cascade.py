@@ -8,9 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from pydantic import field_validator
+
+from w2sg.config import added
 from w2sg.errors import ConfigError
+from w2sg.models.base import ModelConfig
 from w2sg.schedules.base import Parts, Product, Schedule, lesson
 from w2sg.steps.cast import Cast
+from w2sg.steps.model import ModelRef
 from w2sg.steps.slices import Slice
 from w2sg.steps.task import laid_out
 
@@ -22,29 +27,40 @@ class Cascade(Schedule):
     questions: Literal["disjoint", "reuse"] = "disjoint"
     """`disjoint`: every rung learns from an equal part of the transfer questions of its own; `reuse`: all rungs learn
     from all of them."""
+    through: tuple[ModelConfig, ...] = added(())
+    """The models between supervisor and student, weakest first; the experiment's intermediates when not given."""
+
+    @field_validator("through", mode="before")
+    @classmethod
+    def _by_path(cls, through: object) -> object:
+        if not isinstance(through, list | tuple):
+            return through
+        return tuple({"path": model} if isinstance(model, str) else model for model in through)
 
     def product(self, parts: Parts, cast: Cast) -> Product:
-        count = rungs_of(parts, cast)
+        precision = cast.teacher.content.get("dtype", "auto")
+        between = tuple(ModelRef.of(model, precision) for model in self.through) or cast.intermediates
+        count = rungs_of(parts, cast, between)
         teachers, who = parts.supervisor.nodes(cast), ""
-        for number, pupil in enumerate((*cast.intermediates, cast.student)):
+        for number, pupil in enumerate((*between, cast.student)):
             slice = Slice(part=number, of=count) if self.questions == "disjoint" else None
             product = lesson(parts, cast, teachers, pupil, slice, f" (rung {number + 1} of {count})", who)
             teachers, who = (product.node,), Path(pupil.config.path).name
         return product
 
 
-def rungs_of(parts: Parts, cast: Cast) -> int:
-    """Return the number of lessons in a cascade over the cast's intermediates.
+def rungs_of(parts: Parts, cast: Cast, between: tuple[ModelRef, ...]) -> int:
+    """Return the number of lessons in a cascade over the models `between` teacher and student.
 
     Raises:
         ConfigError: there is no intermediate, or there are fewer transfer questions than lessons.
     """
-    if not cast.intermediates:
+    if not between:
         raise ConfigError(
             f"The method {parts.name!r} needs models between teacher and student, and the experiment names none. Name "
             "them, weakest first: intermediates: [zoo/micro]."
         )
-    count = len(cast.intermediates) + 1
+    count = len(between) + 1
     questions = laid_out(cast.task).config.split.transfer
     if isinstance(questions, int) and questions < count:
         raise ConfigError(

@@ -22,6 +22,6 @@ class Direct(Schedule):
     def product(self, parts: Parts, cast: Cast) -> Product:
         slice = None
         if self.questions == "matched":
-            count = rungs_of(parts, cast)
+            count = rungs_of(parts, cast, cast.intermediates)
             slice = Slice(part=count - 1, of=count)
         return lesson(parts, cast, parts.supervisor.nodes(cast), cast.student, slice)
