@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from w2sg.errors import DataError, StoreError
 from w2sg.models.base import ModelConfig, RuntimeConfig
@@ -75,6 +76,20 @@ def resumed_from(folder: Path, model: Path, seed: int = 0) -> int:
     return told[0]
 
 
+@pytest.mark.parametrize(("family", "tied"), [("gpt_neox", False), ("gpt_neox", True), ("qwen2", True)])
+def test_every_family_goes_on_to_the_same_bits(
+    family: str, tied: bool, tiny_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    """GPT-NeoX's output matrix has another name on disk than in memory, and a plain load would start it anew."""
+    path = ModelConfig(path=str(tiny_model(family, tie_word_embeddings=tied)))
+    whole = fit(path, TEXTS, CONFIG, seed=0, folder=tmp_path / "whole", runtime=EVERY_STEP)
+    with pytest.raises(Stop):
+        fit(path, TEXTS, CONFIG, seed=0, folder=tmp_path / "cut", runtime=EVERY_STEP, progress=stop_at(4))
+    again = fit(path, TEXTS, CONFIG, seed=0, folder=tmp_path / "cut", runtime=EVERY_STEP)
+    assert again.losses == whole.losses
+    assert hash_folder(tmp_path / "cut" / "model") == hash_folder(tmp_path / "whole" / "model")
+
+
 def test_goes_on_where_it_was(interrupted: Path, tiny_model: Callable[..., Path]) -> None:
     assert resumed_from(interrupted, tiny_model("llama")) == 2
 
@@ -85,6 +100,16 @@ def test_a_torn_checkpoint_is_removed(interrupted: Path, tiny_model: Callable[..
     (whole.with_name("checkpoint-4") / COMPLETE).unlink()
     (whole.with_name("checkpoint-4") / "optimizer.pt").write_bytes(b"torn")
     assert resumed_from(interrupted, tiny_model("llama")) == 2
+
+
+def test_a_checkpoint_that_lacks_weights_is_refused(interrupted: Path, tiny_model: Callable[..., Path]) -> None:
+    """They would start anew, and nobody would know."""
+    weights = interrupted / "checkpoints" / "checkpoint-2" / "model.safetensors"
+    kept = load_file(weights)
+    del kept["lm_head.weight"]
+    save_file(kept, weights, {"format": "pt"})
+    with pytest.raises(StoreError, match=r"checkpoint-2' lacks 1 of the model's weights, first 'lm_head\.weight'"):
+        resumed_from(interrupted, tiny_model("llama"))
 
 
 def test_a_checkpoint_of_another_job_is_not_resumed(interrupted: Path, tiny_model: Callable[..., Path]) -> None:

@@ -28,6 +28,7 @@ from transformers.training_args import TrainingArguments
 from w2sg.errors import ModelError, StoreError
 from w2sg.models.base import Progress
 from w2sg.models.fit_data import MicroBatch, StepBatches
+from w2sg.models.restart import take_up
 from w2sg.seeding import derive
 from w2sg.storage import read_json, write_json
 
@@ -214,6 +215,13 @@ class ResponseTrainer(Trainer):  # type: ignore[misc]
         for path in folder.glob("checkpoint-*"):
             if path != fresh:
                 shutil.rmtree(path)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Load a whole model's weights by the names they bear on disk; adapters have the same names everywhere."""
+        if (Path(resume_from_checkpoint) / "adapter_config.json").is_file():
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+        else:
+            take_up(self.model, resume_from_checkpoint)
 
     def resume(self, checkpoint: Path | None) -> None:
         """Train from `checkpoint`, or from the start, to the end."""

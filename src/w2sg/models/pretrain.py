@@ -34,6 +34,7 @@ from w2sg.models import zoo
 from w2sg.models.base import Progress, silent
 from w2sg.models.hf import quiet
 from w2sg.models.pretrain_data import Steps
+from w2sg.models.restart import take_up
 from w2sg.storage import hash_file, read_json, write_atomic, write_json
 from w2sg.tasks.world import corpus
 
@@ -97,13 +98,7 @@ class _Pretraining(Trainer):  # type: ignore[misc]
         super().log({**logs, "tokens": self.tokens, "seconds": round(self.seconds, 1)}, start_time)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        """Load the weights by `from_pretrained`, which knows the names they bear on disk.
-
-        The Trainer's own way takes the names as they are and passes over what it does not find; the output matrix of
-        GPT-NeoX has another name on disk than in memory and would start anew.
-        """
-        saved = type(self.model).from_pretrained(resume_from_checkpoint, dtype=torch.float32)
-        self.model.load_state_dict(saved.state_dict())
+        take_up(self.model, resume_from_checkpoint)
 
     def _carry_on(self) -> None:
         """Take up the counts of the checkpoint, the first time after one."""
