@@ -6,6 +6,7 @@ import pytest
 
 from w2sg.elicit.alice import VARIANTS, Alice
 from w2sg.elicit.clusters import Answers
+from w2sg.elicit.clusters_embedding import Embeddings
 from w2sg.elicit.statements import ByStudent, ByTeacher, Doubt, Silent, Template, shortened
 from w2sg.records import Example, Response
 from w2sg.tasks import build, task_config
@@ -41,6 +42,15 @@ def test_nothing_readable_gives_no_answer_and_no_statement() -> None:
     label = Alice().label(TASK, QUESTION, responses("hm", "oh"))
     assert (label.text, label.answer, label.histogram, label.unparsed) == ("hm", None, (), 2)
     assert (label.confidence, label.statement, label.variants) == (0.0, "", ())
+
+
+def test_texts_that_cannot_be_read_are_counted_once() -> None:
+    """They stand in the histogram by what they say, or among the unparsed, never in both."""
+    alice = Alice(clustering=Embeddings(singletons="drop"))
+    label = alice.label(TASK, QUESTION, responses("the long river", "the long river", "a lake", " "))
+    assert (label.answer, label.histogram, label.unparsed) == (None, (("the long river", 2),), 2)
+    assert label.confidence == pytest.approx(0.5)
+    assert label.statement.startswith("Asked 4 times, ")
 
 
 def test_a_random_leader_is_a_member_and_the_same_again() -> None:

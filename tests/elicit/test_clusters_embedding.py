@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from w2sg.elicit.clusters import Cluster
-from w2sg.elicit.clusters_embedding import Embeddings, leader_groups, medoid, similarities
+from w2sg.elicit.clusters_embedding import Embeddings, joined, leader_groups, medoid, similarities
 from w2sg.elicit.embedding import Encoder, SentenceModel, Tfidf
 from w2sg.records import Example
 from w2sg.tasks import build, task_config
@@ -153,6 +153,46 @@ def test_the_answer_is_the_leaders() -> None:
     assert found[0].answer == "2"
 
 
+@pytest.mark.parametrize("leader", ["first", "medoid", "random"])
+def test_a_member_that_can_be_read_stands_for_those_that_cannot(leader: str) -> None:
+    """Else the label would have no answer, though its cluster gives one."""
+    texts = [RIVER, RIVER, RIVER, f"{RIVER}!", f"{LAKE}"]
+    (found, lake) = Embeddings.parse({"threshold": 0.5, "leader": leader, "answers_first": False}, "the test").clusters(
+        TASK, QUESTION, texts, [None, None, None, "2", None]
+    )
+    assert (found.members, found.leader, found.answer) == ((0, 1, 2, 3), 3, "2")
+    assert (lake.members, lake.answer) == ((4,), LAKE)  # nothing to read: what it says is its text
+
+
+def test_clusters_of_one_answer_are_one() -> None:
+    """Two ways to 5 and one to 6: sizes 2, 2 and 3 become 4 and 3, and the larger way to 5 (of equals the first)
+    leads."""
+    other = "?! 1234 ?! 5678"
+    texts = [RIVER, LAKE, RIVER, LAKE, other, other, other]
+    answers = ["5"] * 4 + ["6"] * 3
+    found = Embeddings(threshold=0.8, answers_first=False).clusters(TASK, QUESTION, texts, answers)
+    assert found == [Cluster("5", (0, 1, 2, 3), 0), Cluster("6", (4, 5, 6), 4)]
+
+
+def test_texts_that_cannot_be_read_are_one_to_the_letter_alone() -> None:
+    """A text is not an answer, even where the grader would find one in it."""
+    clusters = [Cluster("so it is", (0, 1), 0), Cluster("so it is", (2,), 2), Cluster("It is 5", (3,), 3)]
+    clusters.append(Cluster("5", (4,), 4))
+    found = joined(TASK, clusters, [None, None, None, None, "5"])
+    assert [(cluster.answer, cluster.members) for cluster in found] == [
+        ("so it is", (0, 1, 2)),
+        ("It is 5", (3,)),
+        ("5", (4,)),
+    ]
+    assert joined(TASK, [], []) == []
+
+
+def test_the_medoid_among_some() -> None:
+    """Sums with all three: 1.6, 2.1, 1.7."""
+    alike = np.array([[1, 0.5, 0.1], [0.5, 1, 0.6], [0.1, 0.6, 1]])
+    assert medoid(alike, (0, 1, 2), (0, 2)) == 2
+
+
 def test_readable_answers_are_grouped_by_answer_unless_texts_are_asked_for() -> None:
     texts, answers = [f"{RIVER} 7", f"{RIVER} 8", f"{LAKE} 7.0", RIVER], ["7", "8", "7", None]
     settings = {"threshold": 0.8, "leader": "first"}
@@ -160,7 +200,7 @@ def test_readable_answers_are_grouped_by_answer_unless_texts_are_asked_for() -> 
     assert [(cluster.answer, cluster.members) for cluster in by_answer] == [("7", (0, 2)), ("8", (1,))]
     dropped = Embeddings.parse({**settings, "singletons": "drop"}, "the test")
     assert [cluster.members for cluster in dropped.clusters(TASK, QUESTION, texts, answers)] == [(0, 2)]
-    of_texts = Embeddings.parse({**settings, "answers_first": False}, "the test")
+    of_texts, answers = Embeddings.parse({**settings, "answers_first": False}, "the test"), ["7", "8", "9", None]
     assert [cluster.members for cluster in of_texts.clusters(TASK, QUESTION, texts, answers)] == [(0, 1, 3), (2,)]
 
 

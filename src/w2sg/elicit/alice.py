@@ -67,8 +67,9 @@ class Alice(Elicitor):
     def label(self, task: Task, example: Example, responses: list[Response]) -> WeakLabel:
         texts = [response.text for response in responses]
         answers = [task.parse(text, example) for text in texts]
-        unparsed = sum(answer is None for answer in answers)
         clusters = self.clustering.clusters(task, example, texts, answers)
+        grouped = {place for cluster in clusters for place in cluster.members}  # by their texts, some unreadable ones
+        unparsed = sum(answer is None for place, answer in enumerate(answers) if place not in grouped)
         if not clusters:
             return WeakLabel(example.id, texts[0], None, (), unparsed, 0.0)
         best = clusters[0]

@@ -24,7 +24,11 @@ _DIGITS = 9  # what lies beyond is rounding, and must not decide on which side o
 
 class Embeddings(Clustering):
     """The first response that is still free leads, and takes all free ones whose cosine with it is above the
-    threshold; and so on until none is free. How many clusters there are follows from the threshold."""
+    threshold; and so on until none is free. How many clusters there are follows from the threshold.
+
+    A response without a readable answer stands for its cluster only where no member has one, and clusters whose
+    leaders give the same answer are one: they are no sign of doubt about it.
+    """
 
     kind: Literal["embedding"] = "embedding"
     embedder: AnyEmbedder = Tfidf()
@@ -47,9 +51,11 @@ class Embeddings(Clustering):
             if self.singletons == "drop":
                 found = [cluster for cluster in found if len(cluster.members) > 1]
             return found if self.leader != "random" else [drawn(cluster, example) for cluster in found]
-        return self._by_text(example, texts, answers)
+        return self._by_text(task, example, texts, answers)
 
-    def _by_text(self, example: Example, texts: Sequence[str], answers: Sequence[str | None]) -> list[Cluster]:
+    def _by_text(
+        self, task: Task, example: Example, texts: Sequence[str], answers: Sequence[str | None]
+    ) -> list[Cluster]:
         places = [place for place, text in enumerate(texts) if text.strip()]
         if not places:
             return []
@@ -66,13 +72,32 @@ class Embeddings(Clustering):
             if len(group) == 1 and self.singletons == "drop":
                 continue
             members = tuple(places[number] for number in group)
-            cluster = Cluster(said(members[0]), members, members[0])
+            fit = [number for number in group if answers[places[number]] is not None] or group
+            cluster = Cluster(said(members[0]), members, places[fit[0]])
             if self.leader == "random":
-                cluster = drawn(cluster, example)
+                chosen = drawn(replace(cluster, members=tuple(places[number] for number in fit)), example)
+                cluster = replace(cluster, leader=chosen.leader)
             elif self.leader == "medoid":
-                cluster = replace(cluster, leader=places[medoid(alike, group)])
+                cluster = replace(cluster, leader=places[medoid(alike, group, fit)])
             found.append(replace(cluster, answer=said(cluster.leader)))
-        return in_order(found)
+        return joined(task, found, answers)
+
+
+def joined(task: Task, clusters: Sequence[Cluster], answers: Sequence[str | None]) -> list[Cluster]:
+    """Return the clusters with those of one answer made one, led by the largest of them, in order.
+
+    Readable answers are compared by the task; a leader without one says what its text says, to the letter.
+    """
+    kept: list[Cluster] = []
+    for cluster in in_order(clusters):
+        for place, other in enumerate(kept):
+            readable = answers[cluster.leader] is not None and answers[other.leader] is not None
+            if cluster.answer == other.answer or (readable and task.same(cluster.answer, other.answer)):
+                kept[place] = replace(other, members=tuple(sorted((*other.members, *cluster.members))))
+                break
+        else:
+            kept.append(cluster)
+    return in_order(kept)
 
 
 def similarities(texts: Sequence[str], encode: Encoder) -> NDArray[np.float64]:
@@ -104,6 +129,8 @@ def leader_groups(alike: NDArray[np.float64], threshold: float) -> list[tuple[in
     return groups
 
 
-def medoid(alike: NDArray[np.float64], group: Sequence[int]) -> int:
-    """Return the member of `group` with the highest sum of cosines with the others; of equals the first."""
-    return group[int(np.argmax(alike[np.ix_(group, group)].sum(axis=1).round(_DIGITS)))]
+def medoid(alike: NDArray[np.float64], group: Sequence[int], among: Sequence[int] | None = None) -> int:
+    """Return the member of `group` (or the one `among` some of its members) with the highest sum of cosines with the
+    others; of equals the first."""
+    chosen = group if among is None else among
+    return chosen[int(np.argmax(alike[np.ix_(chosen, group)].sum(axis=1).round(_DIGITS)))]
