@@ -21,6 +21,7 @@ from w2sg.config import Config
 from w2sg.elicit import ELICITORS
 from w2sg.elicit.clusters import CLUSTERINGS
 from w2sg.elicit.statements import WRITERS
+from w2sg.elicit.stopping import STOPPINGS
 from w2sg.models.base import ModelConfig, RuntimeConfig
 from w2sg.models.fit_config import FitConfig, LoraConfig
 from w2sg.models.remote_config import EndpointConfig
@@ -146,6 +147,7 @@ def page() -> str:
     lines += parts("Elicitors", ELICITORS, "How a supervisor's answers become weak labels.")
     lines += parts("Clusterings", CLUSTERINGS, "Which of a supervisor's responses say the same.")
     lines += parts("Statement writers", WRITERS, "Who puts a supervisor's doubt into words.")
+    lines += parts("Stopping rules", STOPPINGS, "When a question has been sampled enough.")
     lines += parts("Recipes", RECIPES, "How the student learns from weak labels.")
     lines += parts("Schedules", SCHEDULES, "Who teaches whom, in which order.")
     return "\n".join(lines).rstrip() + "\n"

@@ -32,10 +32,19 @@ _TELL_EVERY_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Request:
-    """A question to be answered; `id` joins the responses to it and names their random streams."""
+    """A question to be answered; `id` joins the responses to it and names their random streams.
+
+    `first` is the number of its first sample: where samples 0 to 7 are there already, `first` 8 draws those that
+    would have followed them.
+    """
 
     id: str
     prompt: Prompt
+    first: int = 0
+
+    def numbers(self, count: int) -> range:
+        """Return the numbers of its next `count` samples."""
+        return range(self.first, self.first + count)
 
 
 def sample(
@@ -71,8 +80,11 @@ def sample(
         if all(request.id in done for request in chunk):
             told.tick(len(chunk) * config.samples, 0)
         elif isinstance(model, ScriptedModel):
-            numbers = range(config.samples)
-            yield [_scripted(model, request, number, config, seed) for request in chunk for number in numbers]
+            yield [
+                _scripted(model, request, number, config, seed)
+                for request in chunk
+                for number in request.numbers(config.samples)
+            ]
             told.tick(len(chunk) * config.samples, 0)
         else:
             yield _respond(model, chunk, config, seed, runtime, told.tick)
@@ -101,7 +113,7 @@ def _respond(
         if limit <= 0:
             tick(config.samples, 0)
             continue
-        for number in range(config.samples):
+        for number in request.numbers(config.samples):
             numbers = uniforms(seed, request.id, number, limit) if config.temperature > 0 else np.empty(0)
             branches[place, number] = Branch(prompt, limit, numbers)
     with threads(runtime.threads), enough_memory(f"sampling from {model.config.path!r}"):
@@ -109,7 +121,7 @@ def _respond(
     tokens = dict(zip(branches, found, strict=True))
     rows = []
     for place, request in enumerate(chunk):
-        for number in range(config.samples):
+        for number in request.numbers(config.samples):
             ids = tokens.get((place, number), [])
             ended = bool(ids) and ids[-1] in model.stop_ids
             rows.append(Response(request.id, number, model.text(ids), len(ids), ended))

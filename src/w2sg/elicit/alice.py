@@ -7,14 +7,16 @@ After Wu et al. (2025), "Alice: Proactive Learning with Teacher's Demonstrations
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from w2sg.config import added
 from w2sg.decode.config import SamplingConfig
 from w2sg.elicit.base import Elicitor
 from w2sg.elicit.clusters import CLUSTERINGS, Answers
 from w2sg.elicit.statements import WRITERS, Doubt, Template, Written
+from w2sg.elicit.stopping import STOPPINGS, Never, Stopping
 from w2sg.metrics.calibration import Method
 from w2sg.records import Example, Response, WeakLabel
 from w2sg.tasks.base import Task
@@ -22,8 +24,9 @@ from w2sg.tasks.base import Task
 if TYPE_CHECKING:
     from w2sg.elicit.clusters import Clustering as AnyClustering
     from w2sg.elicit.statements import StatementWriter as AnyWriter
+    from w2sg.elicit.stopping import Stopping as AnyStopping
 else:
-    AnyClustering, AnyWriter = CLUSTERINGS.union(), WRITERS.union()
+    AnyClustering, AnyWriter, AnyStopping = CLUSTERINGS.union(), WRITERS.union(), STOPPINGS.union()
 
 VARIANTS = 8
 """Whole responses kept with a label, one for each of its first answers, for writers that read them."""
@@ -50,11 +53,27 @@ class Alice(Elicitor):
 
     calibration: Literal["none", "isotonic", "platt", "temperature"] = "platt"
     """How the confidence becomes a chance of being right, by samples of `validate`, whose gold is open."""
+    stopping: AnyStopping = added(Never())
+    """When a question has fewer samples, because its vote is settled. The confidence is then a share of those drawn;
+    a vote that stops early is a little too sure of itself, which the calibration, sampled alike, takes back."""
+
+    @model_validator(mode="after")
+    def _votes_on_answers(self) -> Self:
+        if self.stopping.each is not None and not isinstance(self.clustering, Answers):
+            raise ValueError(
+                "stopping looks at final answers, and clustering groups responses otherwise: let clustering be "
+                "answers, or stopping none"
+            )
+        return self
 
     def sampling(self, max_new_tokens: int) -> SamplingConfig:
         return SamplingConfig(
             samples=self.samples, temperature=self.temperature, top_p=self.top_p, max_new_tokens=max_new_tokens
         )
+
+    @property
+    def stops(self) -> Stopping:
+        return self.stopping
 
     @property
     def writer(self) -> AnyWriter:

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from w2sg.config import Part
 from w2sg.decode.config import SamplingConfig
 from w2sg.elicit.statements import StatementWriter
+from w2sg.elicit.stopping import Never, Stopping
 from w2sg.metrics.calibration import Method
 from w2sg.records import Example, Response, WeakLabel
 from w2sg.tasks.base import Task
@@ -18,6 +19,11 @@ class Elicitor(Part):
     @abstractmethod
     def sampling(self, max_new_tokens: int) -> SamplingConfig:
         """Return how the supervisor is sampled."""
+
+    @property
+    def stops(self) -> Stopping:
+        """When a question needs no more samples; mostly never before all are drawn."""
+        return Never()
 
     @property
     def writer(self) -> StatementWriter | None:

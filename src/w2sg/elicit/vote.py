@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from w2sg.config import added
 from w2sg.decode.config import SamplingConfig
 from w2sg.elicit.base import Elicitor
 from w2sg.elicit.clusters import cluster_by_answer
+from w2sg.elicit.stopping import STOPPINGS, Never, Stopping
 from w2sg.records import Example, Response, WeakLabel
 from w2sg.tasks.base import Task
+
+if TYPE_CHECKING:
+    from w2sg.elicit.stopping import Stopping as AnyStopping
+else:
+    AnyStopping = STOPPINGS.union()
 
 
 class Vote(Elicitor):
@@ -27,6 +34,12 @@ class Vote(Elicitor):
     """Sampling temperature."""
     top_p: float = Field(0.95, gt=0, le=1)
     """Nucleus of the sampling distribution."""
+    stopping: AnyStopping = added(Never())
+    """When a question has fewer samples, because its vote is settled."""
+
+    @property
+    def stops(self) -> Stopping:
+        return self.stopping
 
     def sampling(self, max_new_tokens: int) -> SamplingConfig:
         return SamplingConfig(

@@ -122,6 +122,6 @@ def _labelled(parts: Parts, cast: Cast, teacher: Node, role: Role, slice: Slice 
     sampling = parts.elicit.sampling(cast.max_new_tokens).model_copy(update={"chunk": cast.chunk})
     source, elicit = who or getattr(parts.supervisor, "kind", "supervisor"), getattr(parts.elicit, "kind", "")
     words = cast.label(f"{source} answers {role} ({elicit}){where}")
-    samples = sample_step(teacher, cast.task, (role,), sampling, cast.seed, words, slice)
+    samples = sample_step(teacher, cast.task, (role,), sampling, cast.seed, words, slice, parts.elicit.stops)
     what = "labels" if role == "transfer" else f"labels of {role}"
     return label_step(samples, cast.task, parts.elicit, cast.label(f"{what} for {parts.name}{where}"))

@@ -61,6 +61,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "alice-blind": {"elicit": "alice", "recipe": {"kind": "alice", "order": "blind"}},
     "alice-teacher-words": {"elicit": {"kind": "alice", "statement": "teacher"}, "recipe": "alice"},
     "alice-student-words": {"elicit": {"kind": "alice", "statement": "student"}, "recipe": "alice"},
+    "alice-adaptive": {"elicit": {"kind": "alice", "stopping": "posterior"}, "recipe": "alice"},
     "alice-on-greedy": {"recipe": {"kind": "alice", "uncertainty": False}},
     "imitation-on-alice": {"elicit": "alice"},
     "alice-matched": {

@@ -49,7 +49,7 @@ def keep_replies(
         for block in _blocks(requests, max(1, sampling.chunk // sampling.samples)):
             path = chunks / f"{first:08d}.jsonl"
             if not path.exists():
-                progress = _from(work.progress, done, total * sampling.samples)
+                progress = beginning_at(work.progress, done, total * sampling.samples)
                 write_rows(path, _replies(block, path, sampling, seed, speaker, piecewise, progress))
                 path.with_suffix(".part").unlink(missing_ok=True)
             first += len(block)
@@ -58,8 +58,13 @@ def keep_replies(
         work.progress(total * sampling.samples, total * sampling.samples, "")
         concatenate(sorted(chunks.glob("*.jsonl")), whole)
     remove_folder(chunks)
+    return counted(work.folder)
+
+
+def counted(folder: Path) -> Outcome:
+    """Return what the responses in a folder amount to: questions, responses, those cut, tokens sampled."""
     questions = responses = cut = tokens = 0
-    for _, rows in read_responses(work.folder):
+    for _, rows in read_responses(folder):
         questions += 1
         responses += len(rows)
         cut += sum(not row.finished for row in rows)
@@ -120,7 +125,7 @@ def _blocks(requests: Iterable[Request], size: int) -> Iterator[list[Request]]:
         yield block
 
 
-def _from(progress: Progress, before: int, total: int) -> Progress:
+def beginning_at(progress: Progress, before: int, total: int) -> Progress:
     """Return the progress of a part that begins after `before` of `total`."""
 
     def tell(done: int, _: int, note: str = "") -> None:

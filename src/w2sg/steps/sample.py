@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pydantic import SerializeAsAny
+
 from w2sg.config import Config, added
 from w2sg.decode.config import SamplingConfig
+from w2sg.elicit.stopping import Never, Stopping
 from w2sg.records import Role, ask
 from w2sg.steps.base import Outcome, Step, Workspace
 from w2sg.steps.inputs import read_examples
 from w2sg.steps.model import ModelRef, Node
 from w2sg.steps.replies import keep_replies, local
+from w2sg.steps.rounds import keep_rounds
 from w2sg.steps.slices import Slice, in_slice
 from w2sg.steps.task import task_of
 
@@ -26,6 +30,8 @@ class SampleSettings(Config):
     """The root of the random streams; 0 for greedy decoding, which draws nothing."""
     slice: Slice | None = added(None)
     """The part of these questions that is answered; all of them when not given."""
+    stopping: SerializeAsAny[Stopping] = added(Never())
+    """When a question gets fewer responses than `sampling` says."""
 
 
 def sample_step(
@@ -36,10 +42,17 @@ def sample_step(
     seed: int,
     label: str,
     slice: Slice | None = None,
+    stopping: Stopping | None = None,
 ) -> Step:
-    """Return the step in which `node` answers the task's questions of `roles`, or one slice of them."""
+    """Return the step in which `node` answers the task's questions of `roles`, or one slice of them, as often as
+    `sampling` says or until `stopping` finds their vote settled."""
     settings = SampleSettings(
-        model=node.ref, roles=roles, sampling=sampling, seed=seed if sampling.temperature > 0 else 0, slice=slice
+        model=node.ref,
+        roles=roles,
+        sampling=sampling,
+        seed=seed if sampling.temperature > 0 else 0,
+        slice=slice,
+        stopping=Never() if stopping is None else stopping,
     )
     return Step("sample", settings, {"task": task, **node.parents()}, label)
 
@@ -52,6 +65,8 @@ def run(step: Step, work: Workspace) -> Outcome:
     assert isinstance(settings, SampleSettings)
     task = task_of(step)
     examples = in_slice(read_examples(work.parents["task"], settings.roles), settings.slice)
-    requests = (Request(example.id, ask(task.prompt(example))) for example in examples)
     speaker = local(settings.model, work)
+    if settings.stopping.each is not None:
+        return keep_rounds(work, task, examples, settings.sampling, settings.stopping, settings.seed, speaker)
+    requests = (Request(example.id, ask(task.prompt(example))) for example in examples)
     return keep_replies(work, requests, len(examples), settings.sampling, settings.seed, speaker)
