@@ -17,7 +17,7 @@ LAYERS: list[set[str]] = [
     {"tasks"},
     {"models"},
     {"decode"},
-    {"elicit"},
+    {"elicit", "ensemble"},
     {"steps"},
     {"recipes"},
     {"supervisors"},

@@ -1,0 +1,41 @@
+"""From a distribution over answer tokens to the weights of their losses: a draw, or the distribution itself.
+
+The loss is normalised by the sum of these weights over an optimiser batch (`models.fit`), so their scale is free.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from w2sg.ensemble.config import Draw, Unit
+from w2sg.ensemble.distribution import Bits, Floats, Integers
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The losses' weights, and which tokens the expert does not learn (`spared`, out of bag)."""
+
+    weights: Floats
+    spared: Bits
+
+
+def draw(weights: Floats, lengths: Integers, how: Draw, unit: Unit, random: np.random.Generator) -> Drawn:
+    """Return what an expert learns under `weights`.
+
+    n tokens are drawn with replacement from D, or m texts by their tokens' mean weight: under equal weights every text
+    has the same chance, as in bagging. A drawn token's loss counts once (`mask`, as in EnsemW2S) or as often as it was
+    drawn (`count`, which is n D(i, j) in expectation); `weight` draws nothing and takes n D(i, j). With `mask`, a token
+    takes part with probability 1 - (1 - D)^n, about 1 - exp(-n D).
+    """
+    if how == "weight":
+        return Drawn(weights.copy(), weights == 0)
+    if unit == "texts":
+        starts = np.cumsum(lengths) - lengths
+        means = np.add.reduceat(weights, starts) / lengths
+        counts = np.repeat(random.multinomial(len(lengths), means / means.sum()), lengths)
+    else:
+        counts = random.multinomial(len(weights), weights / weights.sum())
+    taken = counts > 0
+    return Drawn((taken if how == "mask" else counts).astype(np.float64), ~taken)
