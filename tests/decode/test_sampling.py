@@ -7,10 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
+from naive_sampling import draw
 from w2sg.decode import branching
 from w2sg.decode.config import SamplingConfig
 from w2sg.decode.llama import LlamaForward
@@ -53,20 +53,6 @@ def reference(model: LanguageModel, request: Request, number: int, config: Sampl
         if response[-1] in model.stop_ids:
             break
     return response
-
-
-def draw(logits: np.ndarray, uniform: float, config: SamplingConfig) -> int:
-    if config.temperature == 0:
-        return int(np.argmax(logits))
-    scaled = logits / config.temperature
-    weights = np.exp(scaled - scaled.max())
-    order = np.argsort(-weights, kind="stable")
-    kept = order[: config.top_k] if config.top_k else order
-    shares = weights[kept] / weights[kept].sum()
-    kept = kept[np.concatenate(([0.0], np.cumsum(shares)[:-1])) < config.top_p]
-    only = np.zeros_like(weights)
-    only[kept] = weights[kept]
-    return int(np.searchsorted(np.cumsum(only), uniform * only.sum(), side="right"))
 
 
 def flat(chunks: Sequence[list[Response]]) -> list[Response]:

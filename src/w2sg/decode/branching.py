@@ -87,7 +87,7 @@ class _Sampler:
         for place, name in enumerate(self.waiting[:size]):
             prompts.add(id(self.branches[name].prompt))
             longest = len(self.branches[self.waiting[0]].prompt)  # the longest wait in front
-            if place and len(prompts) * longest > _PREFILL_TOKENS:
+            if place and len(prompts) * longest * self.forward.copies > _PREFILL_TOKENS:
                 return place
         return size
 

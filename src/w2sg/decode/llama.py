@@ -3,6 +3,10 @@
 It computes what the model's own forward computes, from the same weights, with two differences in form: prompts are
 run once and their keys and values handed to a `decode.cohort`, and one step advances many cohorts in one set of
 matrix products, each attending to its own cache.
+
+Of an ensemble of adapters every token is a row for each expert, in blocks of one expert after the other, so that the
+products with the base's weights are one for all. To a cohort an ensemble of T experts is a model with T times the
+heads, and a hidden state with T times the width.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from w2sg.decode.cohort import Cohort
+from w2sg.models.adapters import AdaptedLinear, AdapterExperts, add_adapted
 
 _CLASSES = ("LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM")
 _FUSED_BYTES = 1 << 28
@@ -23,9 +28,14 @@ _FUSED_BYTES = 1 << 28
 
 
 class LlamaForward:
-    """The weights of a model of the Llama family, arranged for sampling. Valid while the weights are not changed."""
+    """The weights of a model of the Llama family, or of adapters on one, arranged for sampling. Valid while the weights
+    are not changed."""
 
     def __init__(self, model: Any) -> None:
+        self._experts = model if isinstance(model, AdapterExperts) else None
+        self.copies: int = 1 if self._experts is None else self._experts.count
+        """Rows per token: one for each expert of an ensemble."""
+        model = model if self._experts is None else self._experts.base
         config, body = model.config, model.model
         self.heads: int = config.num_attention_heads
         self.kv_heads: int = config.num_key_value_heads
@@ -43,6 +53,7 @@ class LlamaForward:
     @staticmethod
     def fits(model: Any) -> bool:
         """Tell whether the forward pass here is the model's own: its class, plain weights, full attention."""
+        model = model.base if isinstance(model, AdapterExperts) else model
         if type(model).__name__ not in _CLASSES:
             return False
         config = model.config
@@ -68,11 +79,15 @@ class LlamaForward:
     @property
     def bytes_per_token(self) -> int:
         """What a token's keys and values take in a cache."""
-        return 2 * len(self.layers) * self.kv_heads * self.head_dim * self._embedding.element_size()
+        return self.copies * 2 * len(self.layers) * self.kv_heads * self.head_dim * self._embedding.element_size()
 
     def logits(self, hidden_BH: Tensor) -> Tensor:
-        """Return next-token logits of final hidden states."""
-        return self._head(F.rms_norm(hidden_BH, hidden_BH.shape[-1:], self._norm, self.eps))  # type: ignore[no-any-return]
+        """Return next-token logits of final hidden states; of an ensemble, log-probabilities of the mixture."""
+        hidden = hidden_BH.view(len(hidden_BH) * self.copies, -1)
+        logits: Tensor = self._head(F.rms_norm(hidden, hidden.shape[-1:], self._norm, self.eps))
+        if self._experts is None:
+            return logits
+        return self._experts.mix(logits.view(len(hidden_BH), self.copies, -1).transpose(0, 1))
 
     def prefill(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         """Run prompts, and return the final hidden state of each prompt's last token, and the prompts' keys and
@@ -82,8 +97,8 @@ class LlamaForward:
         # Padded on the right: a causal mask alone keeps prompts from seeing padding.
         ids = torch.tensor([[*prompt, *[0] * (longest - len(prompt))] for prompt in prompts], device=self.device)
         cos, sin = self._rotation(torch.arange(longest, device=self.device).repeat(count))
-        x = F.embedding(ids.view(-1), self._embedding)
-        cache = x.new_empty(len(self.layers), 2, count, self.kv_heads, longest, self.head_dim)
+        x = F.embedding(ids.view(-1), self._embedding).repeat(self.copies, 1)
+        cache = x.new_empty(len(self.layers), 2, count, self.copies * self.kv_heads, longest, self.head_dim)
         for number, layer in enumerate(self.layers):
             q, k, v = self._project(layer, x, cos, sin)
             q, k, v = (part.view(count, longest, -1, self.head_dim).transpose(1, 2) for part in (q, k, v))
@@ -93,12 +108,13 @@ class LlamaForward:
             )
             x = self._finish(layer, x, mixed.transpose(1, 2).reshape(count * longest, -1))
         cache.masked_fill_((torch.arange(longest, device=self.device) >= lengths[:, None])[:, None, :, None], 0)
-        return x.view(count, longest, -1)[torch.arange(count, device=self.device), lengths - 1], cache
+        last = torch.arange(count, device=self.device) * longest + lengths - 1
+        return self._joined(x.view(self.copies, count * longest, -1)[:, last]), cache
 
     def step(self, ids_B: Tensor, positions_B: Tensor, cohorts: Sequence[Cohort]) -> Tensor:
         """Feed one token to every row of every cohort, in order, and return the final hidden states."""
         cos, sin = self._rotation(positions_B)
-        x = F.embedding(ids_B, self._embedding)
+        x = F.embedding(ids_B, self._embedding).repeat(self.copies, 1)
         for number, layer in enumerate(self.layers):
             q, k, v = self._project(layer, x, cos, sin)
             q = q * self.scale
@@ -108,10 +124,10 @@ class LlamaForward:
                 parts.append(cohort.attend(number, q[rows], k[rows], v[rows]))
                 start = rows.stop
             x = self._finish(layer, x, parts[0] if len(parts) == 1 else torch.cat(parts))
-        return x
+        return self._joined(x.view(self.copies, len(ids_B), -1))
 
     def _project(self, layer: _Layer, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return rotated queries and keys, and values, each of shape (row, head, dimension)."""
+        """Return rotated queries and keys, and values, each of shape (token, head, dimension)."""
         normed = F.rms_norm(x, x.shape[-1:], layer.norm, self.eps)
         joined = layer.qkv(normed).view(len(x), -1, self.head_dim)
         qk, v = joined[:, : -self.kv_heads], joined[:, -self.kv_heads :]
@@ -121,10 +137,22 @@ class LlamaForward:
             qk = torch.cat((q, k), 1)
         # rotate_half as a roll, its minus signs in the table of sines
         turned = (qk * cos).addcmul_(qk.roll(self.head_dim // 2, -1), sin)
-        return turned[:, : self.heads], turned[:, self.heads :], v
+        return self._abreast(turned[:, : self.heads]), self._abreast(turned[:, self.heads :]), self._abreast(v)
+
+    def _abreast(self, rows: Tensor) -> Tensor:
+        """Put the experts' heads side by side: (expert x token, head, dimension) to (token, expert x head, ...)."""
+        if self.copies == 1:
+            return rows
+        return rows.view(self.copies, -1, *rows.shape[1:]).transpose(0, 1).flatten(1, 2)
+
+    def _joined(self, x_TBH: Tensor) -> Tensor:
+        """Put the experts' hidden states side by side: (expert, row, width) to (row, expert x width)."""
+        return x_TBH[0] if self.copies == 1 else x_TBH.transpose(0, 1).flatten(1)
 
     def _finish(self, layer: _Layer, x: Tensor, mixed: Tensor) -> Tensor:
         """Return the layer's output: attention's projection and the feed-forward block, with their residuals."""
+        if self.copies > 1:
+            mixed = mixed.view(len(mixed), self.copies, -1).transpose(0, 1).flatten(0, 1)
         x = layer.out.added_to(x, mixed)
         gate_up = layer.gate_up(F.rms_norm(x, x.shape[-1:], layer.mlp_norm, self.eps))
         width = gate_up.shape[-1] // 2
@@ -134,6 +162,7 @@ class LlamaForward:
         top = int(positions.max()) + 1 if len(positions) else 1
         if top > self._tables[0].shape[0]:
             self._tables = self._rotations(2 * top)
+        positions = positions.repeat(self.copies)
         return self._tables[0][positions], self._tables[1][positions]
 
     def _rotations(self, count: int) -> tuple[Tensor, Tensor]:
@@ -147,28 +176,57 @@ class LlamaForward:
 
 @dataclass(frozen=True)
 class _Product:
-    """One or several linear maps of the same input, their outputs side by side."""
+    """One or several linear maps of the same input, their outputs side by side, with what adapters add to them: for
+    each expert a product of `down` (input, rank) and `up` (rank, output)."""
 
     weights: tuple[Tensor, ...]
     biases: tuple[Tensor | None, ...]
+    down: Tensor | None = None
+    up: Tensor | None = None
 
     @classmethod
     def of(cls, linears: Sequence[Any], fuse: bool) -> _Product:
-        weights = tuple(linear.weight for linear in linears)
-        biases = tuple(linear.bias for linear in linears)
-        if fuse and len(linears) > 1:
+        bases = [_base(linear) for linear in linears]
+        weights = tuple(base.weight for base in bases)
+        biases = tuple(base.bias for base in bases)
+        if fuse and len(bases) > 1:
             weights = (torch.cat(weights),)
             biases = (None if any(bias is None for bias in biases) else torch.cat(biases),)
-        return cls(weights, biases)
+        return cls(weights, biases, *_adapters(linears))
 
     def __call__(self, x: Tensor) -> Tensor:
         parts = [F.linear(x, weight, bias) for weight, bias in zip(self.weights, self.biases, strict=True)]
-        return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
+        return self._adapted(parts[0] if len(parts) == 1 else torch.cat(parts, -1), x)
 
     def added_to(self, residual: Tensor, x: Tensor) -> Tensor:
         """Return the residual plus the product, in one operation."""
         total = torch.addmm(residual, x, self.weights[0].t())
-        return total if self.biases[0] is None else total.add_(self.biases[0])
+        return self._adapted(total if self.biases[0] is None else total.add_(self.biases[0]), x)
+
+    def _adapted(self, total: Tensor, x: Tensor) -> Tensor:
+        return total if self.down is None or self.up is None else add_adapted(total, x, self.down, self.up)
+
+
+def _base(linear: Any) -> Any:
+    return linear.base if isinstance(linear, AdaptedLinear) else linear
+
+
+def _adapters(linears: Sequence[Any]) -> tuple[Tensor, Tensor] | tuple[None, None]:
+    """Return the adapters of several maps of one input as those of one: the first matrices side by side, the second
+    ones on a diagonal of blocks."""
+    adapted = [linear for linear in linears if isinstance(linear, AdaptedLinear)]
+    if not adapted:
+        return None, None
+    down = torch.cat([linear.down for linear in adapted], -1)
+    up = down.new_zeros(len(down), down.shape[-1], sum(_base(linear).out_features for linear in linears))
+    rank = column = 0
+    for linear in linears:
+        width = _base(linear).out_features
+        if isinstance(linear, AdaptedLinear):
+            up[:, rank : rank + linear.up.shape[1], column : column + width] = linear.up
+            rank += linear.up.shape[1]
+        column += width
+    return down, up
 
 
 @dataclass(frozen=True)
@@ -203,4 +261,5 @@ def _plain(layer: Any) -> bool:
     attention, mlp = layer.self_attn, layer.mlp
     joined = (attention.q_proj, attention.k_proj, attention.v_proj)
     linears = (*joined, attention.o_proj, mlp.gate_proj, mlp.up_proj, mlp.down_proj)
-    return all(type(linear) is torch.nn.Linear for linear in linears) and len({p.bias is None for p in joined}) == 1
+    plain = all(type(_base(linear)) is torch.nn.Linear for linear in linears)
+    return plain and len({_base(linear).bias is None for linear in joined}) == 1

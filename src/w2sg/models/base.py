@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from w2sg.config import Config, added, runtime
 
@@ -20,17 +20,35 @@ def silent(done: int, total: int, note: str = "") -> None:
     """The progress of those who do not watch."""
 
 
+Mixture = Literal["probability", "log-linear"]
+"""How next-token distributions are mixed: their weighted mean, or their weighted geometric mean, normalised."""
+
+
+class EnsembleConfig(Config):
+    """How an ensemble is used; the default is as it was made."""
+
+    experts: int | None = Field(None, ge=1)
+    """Use only so many of its experts, the first ones; all of them when not given."""
+    weights: Literal["own", "uniform"] = "own"
+    """`uniform`: every expert counts the same, as the control of the weights that were learnt."""
+    mixture: Literal["own", "probability", "log-linear"] = "own"
+    """How the experts are mixed: as the ensemble says, or the arithmetic or geometric mean of their probabilities."""
+
+
 class ModelConfig(Config):
     """Which model, before any tuning. A bare string stands for its `path`."""
 
     path: str
-    """A member of the zoo (`zoo/<member>`), a local folder, or the id of a model on the Hugging Face Hub."""
+    """A member of the zoo (`zoo/<member>`), a local folder (of a model, an adapter or an ensemble), or the id of a
+    model on the Hugging Face Hub."""
     revision: str | None = None
     """The Hub revision (branch, tag or commit)."""
     trust_remote_code: bool = False
     """Run code that comes with the model. Off unless you trust its authors."""
     system: str | None = added(None)
     """A system prompt put before every question."""
+    ensemble: EnsembleConfig = added(EnsembleConfig())
+    """How an ensemble is used; only where `path` is the folder of one."""
 
     @field_validator("path")
     @classmethod

@@ -23,6 +23,7 @@ import torch
 from w2sg.errors import ModelError, StoreError
 from w2sg.models.base import ModelConfig, RuntimeConfig
 from w2sg.models.dialogue import Dialogue
+from w2sg.models.ensemble import is_ensemble
 from w2sg.models.identity import locate
 from w2sg.models.machine import enough_memory, out_of_memory, threads
 from w2sg.records import Prompt
@@ -124,9 +125,8 @@ def load(
             memory, or its tokenizer does not fit it.
     """
     config, tuned = _without_adapter(config, tuned)
-    base = locate(config)
     adapter = tuned if tuned is not None and (tuned / "adapter_config.json").is_file() else None
-    source = base if tuned is None or adapter else str(tuned)
+    source = locate(config) if tuned is None or adapter else str(tuned)
     if Path(source).is_dir():
         check_folder(Path(source))
     device = device_of(runtime)
@@ -138,6 +138,15 @@ def load(
                 model = _with_adapter(model, adapter, merge)
         tokenizer = load_tokenizer(config, adapter or tuned)
         model.to(device).eval()
+    return assemble(model, tokenizer, config, device, source)
+
+
+def assemble(model: Any, tokenizer: Any, config: ModelConfig, device: torch.device, source: str) -> LanguageModel:
+    """Put a module (in evaluation mode, on its device) and its tokenizer together; `source` names it in errors.
+
+    Raises:
+        ModelError: the tokenizer does not fit the model.
+    """
     generation = getattr(model, "generation_config", None)
     ends = getattr(generation, "eos_token_id", None)
     ends = [ends] if isinstance(ends, int) else ends or []
@@ -148,10 +157,12 @@ def load(
 
 def _without_adapter(config: ModelConfig, tuned: Path | None) -> tuple[ModelConfig, Path | None]:
     """Take a path to an adapter apart: the model that the adapter was trained on, and the adapter's folder."""
+    if tuned is not None:
+        return config, tuned
     folder = Path(locate(config))
     settings = folder / "adapter_config.json"
     weights = {path.name for path in folder.glob("*.safetensors")} - {_ADAPTER_WEIGHTS}
-    if tuned is not None or not settings.is_file() or ((folder / "config.json").is_file() and weights):
+    if not settings.is_file() or ((folder / "config.json").is_file() and weights):
         return config, tuned
     try:
         stored = json.loads(settings.read_text(encoding="utf-8"))
@@ -171,7 +182,7 @@ def load_tokenizer(config: ModelConfig, tuned: Path | None = None) -> Any:
 
     own = tuned is not None and any((tuned / name).is_file() for name in _TOKENIZER_FILES)
     source = str(tuned) if own else locate(config)
-    with quiet(), _explained(source, "tokenizer"):
+    with quiet(), explained(source, "tokenizer"):
         return AutoTokenizer.from_pretrained(
             source,
             revision=None if Path(source).is_dir() else config.revision,
@@ -222,6 +233,11 @@ def check_folder(folder: Path) -> None:
     Raises:
         ModelError: something is missing, damaged, or there as a pickle only.
     """
+    if is_ensemble(folder):
+        raise ModelError(
+            f"The folder {str(folder)!r} holds an ensemble, which can teach and answer but not be trained, nor be a "
+            "member of another. Give one of its experts, or the model that they were made from."
+        )
     if not (folder / "config.json").is_file():
         raise ModelError(
             f"The folder {str(folder)!r} has no config.json, so it is not a model in Hugging Face format. Give the "
@@ -245,7 +261,7 @@ def check_folder(folder: Path) -> None:
 def _load_weights(source: str, config: ModelConfig, dtype: torch.dtype) -> Any:
     from transformers import AutoModelForCausalLM
 
-    with _explained(source, "model"):
+    with explained(source, "model"):
         model, report = AutoModelForCausalLM.from_pretrained(
             source,
             revision=None if Path(source).is_dir() else config.revision,
@@ -293,18 +309,27 @@ def _mend_generation(model: Any) -> None:
 def _with_adapter(model: Any, folder: Path, merge: bool) -> Any:
     from peft import PeftModel
 
-    if not (folder / _ADAPTER_WEIGHTS).is_file():  # peft would read a pickle in its place
-        raise ModelError(
-            f"The adapter in {str(folder)!r} has no {_ADAPTER_WEIGHTS}. Other forms (*.bin) are pickles, which can "
-            "run any code when read: load it once where you trust it and write it anew with save_pretrained."
-        )
-    with _explained(str(folder), "adapter"):
+    check_adapter(folder)
+    with explained(str(folder), "adapter"):
         adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=not merge)
         return adapted.merge_and_unload() if merge else adapted
 
 
+def check_adapter(folder: Path) -> None:
+    """Check that an adapter's weights may be read: where they are missing, peft would read a pickle in their place.
+
+    Raises:
+        ModelError: there are no safetensors.
+    """
+    if not (folder / _ADAPTER_WEIGHTS).is_file():
+        raise ModelError(
+            f"The adapter in {str(folder)!r} has no {_ADAPTER_WEIGHTS}. Other forms (*.bin) are pickles, which can "
+            "run any code when read: load it once where you trust it and write it anew with save_pretrained."
+        )
+
+
 @contextlib.contextmanager
-def _explained(source: str, what: str) -> Iterator[None]:
+def explained(source: str, what: str) -> Iterator[None]:
     """Turn what the libraries raise for an unusable model into one paragraph."""
     from safetensors import SafetensorError
 

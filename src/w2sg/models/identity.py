@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from w2sg.errors import ModelError, StoreError
-from w2sg.models.base import ModelConfig
+from w2sg.models.base import EnsembleConfig, ModelConfig
+from w2sg.models.ensemble import is_adapter, is_ensemble, read_ensemble
 from w2sg.storage import hash_file, write_json
 
 SCRIPTED = "scripted:"
@@ -63,32 +64,73 @@ def resolve(config: ModelConfig) -> dict[str, Any]:
     """Return what identifies the model's content, as plain JSON values.
 
     Zoo members and local folders are identified by the SHA-256 of every file that decides what the model says, so
-    that a moved folder stays the same model; Hub models by id and revision (pin a commit to be exact).
+    that a moved folder stays the same model; Hub models by id and revision (pin a commit to be exact); ensembles by
+    the experts that are used, their weights and their mixture.
 
     Raises:
-        ModelError: the model is missing, or its folder holds no model.
+        ModelError: the model is missing, its folder holds no model, or it is to be used as an ensemble and is none.
     """
     if config.path.startswith(SCRIPTED):
         return {"scripted": config.path.removeprefix(SCRIPTED)}
     place = locate(config)
     folder = Path(place)
+    if is_ensemble(folder):
+        return {"ensemble": _ensemble(config, folder)}
+    check_no_ensemble_settings(config)
     if not folder.is_dir():
         return {"hub": place, "revision": config.revision or "main"}
+    return {"files": _files(config.path, folder)}
+
+
+def check_no_ensemble_settings(config: ModelConfig) -> None:
+    """Check that the settings of a model that is no ensemble do not say how to use one.
+
+    Raises:
+        ModelError: they do.
+    """
+    if config.ensemble != EnsembleConfig():
+        raise ModelError(
+            f"The model {config.path!r} is no ensemble, yet its settings say how to use one ({config.ensemble}). "
+            "Remove `ensemble`, or give the folder of an ensemble."
+        )
+
+
+def _ensemble(config: ModelConfig, folder: Path) -> dict[str, Any]:
+    found = read_ensemble(folder, config.ensemble)
+    members = [folder / expert.path for expert in found.experts]
+    content: dict[str, Any] = {
+        "mixture": found.mixture,
+        "weights": list(found.weights),
+        "experts": [_files(str(member), member) for member in members],
+    }
+    if any(map(is_adapter, members)):
+        content["base"] = resolve(ModelConfig(path=found.base, revision=config.revision))
+    return content
+
+
+def _files(name: str, folder: Path) -> dict[str, str]:
+    """Return the digests of the files in `folder` that decide what the model called `name` says."""
     files = sorted({path for pattern in _DECIDING for path in folder.glob(pattern) if path.is_file()})
     if not files:
-        raise ModelError(f"The folder {config.path!r} holds no model: no config.json and no *.safetensors.")
-    return {"files": {path.name: _digest(path) for path in files}}
+        raise ModelError(f"The folder {name!r} holds no model: no config.json and no *.safetensors.")
+    return {path.name: _digest(path) for path in files}
 
 
 def parameter_guess(config: ModelConfig) -> float:
     """Return about how many parameters a model on this disk has, from the size of its weights (2 bytes each).
 
-    An adapter counts as the model that it adapts, a scripted model as one parameter, an unknown model as 0.
+    An adapter counts as the model that it adapts, an ensemble as its experts one by one, a scripted model as one
+    parameter, an unknown model as 0.
     """
     if config.path.startswith(SCRIPTED):
         return 1.0
     try:
         folder = Path(locate(config))
+        if is_ensemble(folder):
+            found = read_ensemble(folder, config.ensemble)
+            members = [folder / expert.path for expert in found.experts]
+            models = [ModelConfig(path=found.base if is_adapter(member) else str(member)) for member in members]
+            return sum(map(parameter_guess, models))
         adapter = folder / "adapter_config.json"
         if adapter.is_file() and not (folder / "config.json").is_file():
             base = json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"]

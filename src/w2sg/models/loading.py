@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from w2sg.models.base import ModelConfig, Progress, RuntimeConfig, silent
+from w2sg.models.ensemble import is_ensemble
 from w2sg.models.fit_config import FitConfig
-from w2sg.models.identity import SCRIPTED
+from w2sg.models.identity import SCRIPTED, check_no_ensemble_settings, locate
 from w2sg.models.imports import quick
 from w2sg.records import Target
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def load(config: ModelConfig, runtime: RuntimeConfig, tuned: Path | None = None) -> LanguageModel | ScriptedModel:
-    """Load the model that `config` names, or its tuned form in the folder `tuned`.
+    """Load the model that `config` names, or its tuned form in the folder `tuned`; either may be an ensemble.
 
     Raises:
         ModelError: the model does not load.
@@ -30,6 +31,11 @@ def load(config: ModelConfig, runtime: RuntimeConfig, tuned: Path | None = None)
         return scripted.load(config, tuned)
     with quick():
         from w2sg.models import hf
+    if is_ensemble(tuned or locate(config)):
+        from w2sg.models import ensemble_load
+
+        return ensemble_load.load(config, runtime, tuned)
+    check_no_ensemble_settings(config)
     return hf.load(config, runtime, tuned)
 
 
