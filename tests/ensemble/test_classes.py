@@ -15,6 +15,8 @@ from w2sg.ensemble.config import BoostingConfig
 from w2sg.ensemble.distribution import Floats, Integers
 from w2sg.errors import ConfigError
 
+EXACT = BoostingConfig(draw="weight", measured="in-sample", largest_step=None)
+
 
 def data(classes: int) -> tuple[Floats, Integers]:
     """Points in the plane, their class by a noisy direction."""
@@ -35,7 +37,7 @@ def stumps(kinds: int, rounds: int, seeds: list[int], **settings: Any) -> tuple[
             points, gold, weights / len(gold)
         )
 
-    config = BoostingConfig(draw="weight", **settings)
+    config = EXACT.model_copy(update=settings)
     return boost(train, lambda stump: stump.predict(points), gold, config, rounds=rounds, seed=0), seen
 
 
@@ -65,14 +67,14 @@ def test_equals_scikit_learn_trace_by_trace(classes: int, rounds: int) -> None:
 
 def test_a_perfect_expert_ends_boosting() -> None:
     gold = np.array([0, 1, 1])
-    found = boost(lambda *_: "perfect", lambda _: gold, gold, BoostingConfig(draw="weight"), rounds=5, seed=0)
+    found = boost(lambda *_: "perfect", lambda _: gold, gold, EXACT, rounds=5, seed=0)
     assert (found.experts, len(found.rounds)) == (["perfect"], 1)
 
 
 def test_a_guess_is_dropped_and_ends_boosting() -> None:
     gold = np.array([0, 1, 1, 0])
     answers = {1: np.array([0, 1, 1, 1]), 2: np.array([1, 0, 1, 1])}
-    found = boost(lambda _, number: number, answers.__getitem__, gold, BoostingConfig(draw="weight"), rounds=5, seed=0)
+    found = boost(lambda _, number: number, answers.__getitem__, gold, EXACT, rounds=5, seed=0)
     assert (found.experts, [one.kept for one in found.rounds]) == ([1], [True, False])
 
 
@@ -90,9 +92,9 @@ def test_out_of_bag_errors_and_what_items_do_not_have() -> None:
     )
     assert 0.2 < found.rounds[0].mass < 0.5  # about .37 is out of bag
     with pytest.raises(ConfigError, match="one error per item"):
-        boost(lambda *_: 0, lambda _: gold, gold, BoostingConfig(errors="critical"), rounds=1, seed=0)
+        boost(lambda *_: 0, lambda _: gold, gold, EXACT.model_copy(update={"errors": "critical"}), rounds=1, seed=0)
     with pytest.raises(ConfigError, match="asks for the errors of a base"):
-        boost(lambda *_: 0, lambda _: gold, gold, BoostingConfig(prior="pretrained"), rounds=1, seed=0)
+        boost(lambda *_: 0, lambda _: gold, gold, EXACT.model_copy(update={"prior": "pretrained"}), rounds=1, seed=0)
 
 
 def test_mixtures_and_votes_by_hand() -> None:

@@ -15,6 +15,8 @@ from w2sg.ensemble.rounds import Verdict, judge
 from w2sg.ensemble.update import normaliser, updated
 from w2sg.errors import ConfigError, DataError
 
+PLAIN: dict[str, Any] = {"measured": "in-sample", "largest_step": None}
+
 
 def bits(text: str) -> Bits:
     return np.array([sign == "x" for sign in text])
@@ -31,7 +33,7 @@ def verdict(
     **config: Any,
 ) -> Verdict:
     return judge(
-        BoostingConfig(**config),
+        BoostingConfig(**PLAIN | config),
         equal_weights(len(wrong)) if weights is None else weights,
         np.array([len(wrong)] if lengths is None else lengths),
         wrong=wrong,
@@ -175,6 +177,12 @@ def test_no_error_out_of_bag_goes_on() -> None:
     assert found.weights.tolist() == [1.0] * 3
 
 
+def test_without_reweighting_every_expert_is_kept_and_nothing_changes() -> None:
+    found = verdict(bits("xxx-"), reweight=False)
+    assert (found.kept, found.ends, found.step, found.weights.tolist()) == (True, "", 0.0, [1.0] * 4)
+    assert found.alpha < 0
+
+
 def test_nothing_measured_is_told() -> None:
     with pytest.raises(DataError, match="Errors cannot be measured"):
         verdict(bits("x-"), measured=bits("--"))
@@ -196,9 +204,10 @@ def test_shrinkage_caps_and_windows() -> None:
     [
         ({"prior": "classes"}, "needs the number of `classes`"),
         ({"classes": 3}, "needs the number of `classes`"),
-        ({"draw": "weight", "measured": "out-of-bag"}, "none is out of bag"),
-        ({"errors": "generations", "measured": "out-of-bag"}, "set unit to 'texts'"),
-        ({"errors": "generations", "prior": "vocabulary"}, "generations are whole answers"),
+        ({"draw": "weight"}, "none is out of bag"),
+        ({"errors": "generations"}, "set unit to 'texts'"),
+        ({"errors": "generations", "measured": "held-out", "prior": "vocabulary"}, "generations are whole answers"),
+        ({"draw": "weight", "measured": "in-sample", "reweight": False}, "all experts learn the same"),
         ({"shrinkage": 0.0}, "greater than 0"),
         ({"largest_weight": 0.5}, "greater than or equal to 1"),
         ({"folds": 1}, "greater than or equal to 2"),

@@ -14,9 +14,13 @@ Prior = Literal["none", "classes", "vocabulary", "pretrained", "pretrained-rewei
 Errors = Literal["all", "critical", "generations"]
 Measured = Literal["in-sample", "out-of-bag", "held-out"]
 
+PUBLISHED = {"draw": "mask", "errors": "all", "measured": "in-sample", "prior": "pretrained", "largest_step": None}
+"""The settings of EnsemW2S as far as its sources tell them. That the prior is the base model's error is our reading."""
+
 
 class BoostingConfig(Config):
-    """How an expert's errors decide its weight and what the next expert learns (EnsemW2S, Agrawal et al. 2024)."""
+    """How an expert's errors decide its weight and what the next expert learns (EnsemW2S, Agrawal et al. 2024). The
+    defaults are ours: on small models the published ones end after a round, or leave nothing to weight after three."""
 
     draw: Draw = "mask"
     """From weights on answer tokens to a loss: as many tokens as there are, drawn with replacement, each drawn one
@@ -28,7 +32,7 @@ class BoostingConfig(Config):
     errors: Errors = "all"
     """Where errors count: on all answer tokens after the gold ones before them, on those of the final answer alone
     (`critical`), or on whole answers that the expert generates freely (`generations`)."""
-    measured: Measured = "in-sample"
+    measured: Measured = "out-of-bag"
     """On what errors are measured: on all that there is, on what was not drawn (`out-of-bag`), or on a part that is
     left out of the round's training (`held-out`, another part every round). What is not measured keeps its weight."""
     folds: int = Field(5, ge=2)
@@ -41,12 +45,15 @@ class BoostingConfig(Config):
     """How many classes there are, for the prior of that name."""
     shrinkage: float = Field(1.0, gt=0, le=1)
     """Experts' weights, and the steps of the tokens' weights with them, are multiplied by this."""
-    largest_step: float | None = Field(None, gt=0)
-    """The most by which the logarithm of a wrong token's weight grows in a round, before all are normalised."""
+    largest_step: float | None = Field(1.0, gt=0)
+    """The most by which the logarithm of a wrong token's weight grows in a round, before all are normalised; none: as
+    much as the expert weighs."""
     largest_weight: float | None = Field(None, ge=1)
     """No token weighs more than this many times the mean."""
     least_gain: float = Field(0.001, ge=0)
     """An expert whose weight is not above this is dropped, and boosting ends."""
+    reweight: bool = True
+    """Off: every round draws anew from equal weights and every expert is kept, which is bagging."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -58,6 +65,8 @@ class BoostingConfig(Config):
             raise ValueError(
                 "generations are out of bag where whole texts are: set unit to 'texts', or measure them held-out"
             )
+        if not self.reweight and self.draw == "weight":
+            raise ValueError("without reweighting and without drawing all experts learn the same; use mask or count")
         if self.errors == "generations" and self.prior == "vocabulary":
             raise ValueError("the prior 'vocabulary' is a guess among tokens, and generations are whole answers")
         return self

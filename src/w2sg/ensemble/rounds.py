@@ -75,10 +75,12 @@ def judge(
         vocabulary=vocabulary,
     )
     alpha = config.shrinkage * expert_weight(within_limits(error), prior)
-    kept = alpha > config.least_gain
+    kept = alpha > config.least_gain or not config.reweight
     step = alpha if config.largest_step is None else min(alpha, config.largest_step)
     ends, after = "", weights
-    if not kept:
+    if not config.reweight:
+        step = 0.0
+    elif not kept:
         ends = f"the expert's weighted error {error:.4f} is no better than the prior's {prior:.4f}"
     elif not (measured & wrong).any() and config.measured == "in-sample":
         ends = "the expert made no error that another could learn from"

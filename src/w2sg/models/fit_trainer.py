@@ -28,6 +28,7 @@ from transformers.training_args import TrainingArguments
 from w2sg.errors import ModelError, StoreError
 from w2sg.models.base import Progress
 from w2sg.models.fit_data import MicroBatch, StepBatches
+from w2sg.models.places import HeadAtPlaces
 from w2sg.models.restart import take_up
 from w2sg.seeding import derive
 from w2sg.storage import read_json, write_json
@@ -93,12 +94,9 @@ class ResponseTrainer(Trainer):  # type: ignore[misc]
         self.journal = Journal()
         self.job = job
         self._seed = seed
-        self._places: torch.Tensor | None = None
         self._pending: list[tuple[int, float, torch.Tensor]] = []
         self._norm: torch.Tensor | float = 0.0
-        head = model.get_output_embeddings()
-        if head is not None:
-            head.register_forward_pre_hook(self._keep_places)
+        self._head = HeadAtPlaces(model)
 
     # What the Trainer asks for
 
@@ -124,34 +122,13 @@ class ResponseTrainer(Trainer):  # type: ignore[misc]
             last = number == len(micro_batches)
             with contextlib.nullcontext() if last else self.accelerator.no_sync(model):
                 placed = batch.to(args.device)
-                loss = response_loss(self._logits(model, placed), placed) * scale
+                logits_NV = self._head.logits(model, placed.ids, placed.places, placed.positions)
+                loss = response_loss(logits_NV, placed) * scale
                 # DDP averages gradients over processes; ours are to be summed.
                 self.accelerator.backward(loss * args.world_size)
             total += loss.detach()
         self._pending.append((step + 1, self._get_learning_rate(), total))
         return total
-
-    def _logits(self, model: Any, batch: MicroBatch) -> torch.Tensor:
-        """Return the logits (N, V) at the batch's places.
-
-        The output head runs on those places alone: a hook picks their hidden states, so that whatever a family does
-        to logits after its head still happens.
-        """
-        self._places = batch.places
-        try:
-            packed = {} if batch.positions is None else {"position_ids": batch.positions}
-            logits: torch.Tensor = model(input_ids=batch.ids, use_cache=False, **packed).logits
-        finally:
-            self._places = None
-        if logits.shape[:2] == batch.ids.shape:  # a model whose head is no module of its own
-            return logits.flatten(0, 1).index_select(0, batch.places)
-        return logits[0]
-
-    def _keep_places(self, head: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...] | None:
-        if self._places is None:
-            return None
-        hidden, *rest = inputs
-        return (hidden.flatten(0, 1).index_select(0, self._places)[None], *rest)
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
         self._norm = super()._get_grad_norm(model, grad_norm=grad_norm)

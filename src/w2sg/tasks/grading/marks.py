@@ -29,6 +29,17 @@ def announced(text: str) -> Iterator[str]:
             yield piece
 
 
+def final_answer(text: str, mark: str) -> int:
+    """Return the place in `text` where what follows the last `mark` begins; where there is no mark, or nothing after
+    it, that of the last filled line."""
+    place = text.rfind(mark)
+    if place >= 0 and text[place + len(mark) :].strip():
+        after = text[place + len(mark) :]
+        return len(text) - len(after.lstrip())
+    stripped = text.rstrip()
+    return len(stripped) - len(stripped[stripped.rfind("\n") + 1 :].lstrip())
+
+
 def is_marked(text: str) -> bool:
     """Whether `text` announces an answer anywhere, readable or not."""
     return _MARK.search(text) is not None
