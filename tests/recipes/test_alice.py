@@ -10,11 +10,13 @@ from w2sg.errors import ConfigError, DataError
 from w2sg.recipes.alice import Alice
 from w2sg.records import Example, Item, Response, WeakLabel
 from w2sg.steps.inputs import ITEMS, LABELS, RESPONSES
+from w2sg.steps.rewrite import Told
 from w2sg.storage import write_rows
 from w2sg.tasks import build, task_config
 
 TASK = build(task_config({"kind": "file", "labelled": "unread.jsonl", "grader": "numeric"}))
 QUESTION = Example("q", "How many?")
+SEEN = Told("q", (), (), None)
 
 
 def written(*texts: str, cut: int | None = None) -> list[Response]:
@@ -23,23 +25,23 @@ def written(*texts: str, cut: int | None = None) -> list[Response]:
 
 def test_the_first_text_with_the_most_frequent_answer_is_learnt() -> None:
     texts = written("Answer: 3", "so\nAnswer: 1,000", "hm", "Answer: 1000.0")
-    assert Alice().chosen(TASK, QUESTION, texts) == "so\nAnswer: 1,000"
-    assert Alice(choose="first").chosen(TASK, QUESTION, texts) == "Answer: 3"
+    assert Alice().learnt(TASK, QUESTION, SEEN, texts) == "so\nAnswer: 1,000"
+    assert Alice(choose="first").learnt(TASK, QUESTION, SEEN, texts) == "Answer: 3"
 
 
 def test_ties_go_to_the_first_sampled() -> None:
-    assert Alice().chosen(TASK, QUESTION, written("Answer: 3", "Answer: 4")) == "Answer: 3"
+    assert Alice().learnt(TASK, QUESTION, SEEN, written("Answer: 3", "Answer: 4")) == "Answer: 3"
 
 
 def test_a_rewrite_that_is_cut_or_unreadable_is_not_learnt() -> None:
-    assert Alice().chosen(TASK, QUESTION, written("hm", "Answer: 3", "Answer: 4", cut=1)) == "Answer: 4"
-    assert Alice().chosen(TASK, QUESTION, written("hm", "Answer: 3", cut=1)) is None
+    assert Alice().learnt(TASK, QUESTION, SEEN, written("hm", "Answer: 3", "Answer: 4", cut=1)) == "Answer: 4"
+    assert Alice().learnt(TASK, QUESTION, SEEN, written("hm", "Answer: 3", cut=1)) is None
 
 
 def test_without_the_check_the_first_is_learnt_whatever_it_says() -> None:
-    assert Alice(check=False, choose="first").chosen(TASK, QUESTION, written("hm", "Answer: 3")) == "hm"
-    assert Alice(check=False).chosen(TASK, QUESTION, written("hm", "oh", "Answer: 3")) == "Answer: 3"
-    assert Alice(check=False).chosen(TASK, QUESTION, written("hm", "oh")) == "hm"
+    assert Alice(check=False, choose="first").learnt(TASK, QUESTION, SEEN, written("hm", "Answer: 3")) == "hm"
+    assert Alice(check=False).learnt(TASK, QUESTION, SEEN, written("hm", "oh", "Answer: 3")) == "Answer: 3"
+    assert Alice(check=False).learnt(TASK, QUESTION, SEEN, written("hm", "oh")) == "hm"
 
 
 @pytest.fixture
@@ -83,9 +85,20 @@ def test_the_seed_counts_only_where_something_is_drawn() -> None:
     assert Alice(order="blind").seeded(5).shown.seed == 5
 
 
+def test_a_shuffled_exchange_is_none() -> None:
+    with pytest.raises(ConfigError, match="let turns be 1, or shuffle none"):
+        Alice.parse({"turns": 2, "shuffle": "statement"}, "The test")
+
+
+def test_what_came_later_changes_nothing_unless_given() -> None:
+    assert not {"select", "turns", "judgements", "keep"} & set(Alice().identity())
+
+
 def test_several_greedy_rewrites_would_be_one() -> None:
     with pytest.raises(ConfigError, match="at temperature 0 there is one rewrite"):
         Alice.parse({"temperature": 0, "rewrites": 2}, "The test")
+    with pytest.raises(ConfigError, match="one judgement"):
+        Alice.parse({"temperature": 0, "rewrites": 1, "turns": 2}, "The test")
     assert Alice(temperature=0, rewrites=1).rewrites == 1
 
 

@@ -10,6 +10,7 @@ import pytest
 from w2sg.decode.config import SamplingConfig
 from w2sg.decode.sampling import Request, sample
 from w2sg.elicit.alice import Alice
+from w2sg.elicit.statements import Speaker
 from w2sg.elicit.stopping import Posterior, Stopping, TopTwo
 from w2sg.models import hf
 from w2sg.models.base import ModelConfig, Progress, RuntimeConfig, silent
@@ -33,10 +34,8 @@ EXAMPLES = [Example(f"q{number}", question) for number, question in enumerate(SC
 MODEL = ScriptedModel(SCRIPT.__getitem__, "the script")
 FULL = SamplingConfig(samples=40, temperature=1.0, chunk=64)
 
-Speak = Callable[[Sequence[Request], SamplingConfig, int, Progress], Iterator[list[Response]]]
 
-
-def speaker(model: ScriptedModel | LanguageModel, last: int = 10**6) -> Speak:
+def speaker(model: ScriptedModel | LanguageModel, last: int = 10**6) -> Speaker:
     """The model as steps speak to it; stops before it begins block number `last`, as if killed."""
     blocks = 0
 
@@ -52,7 +51,7 @@ def speaker(model: ScriptedModel | LanguageModel, last: int = 10**6) -> Speak:
     return speak
 
 
-def rounds(folder: Path, stopping: Stopping, speak: Speak, sampling: SamplingConfig = FULL, seed: int = 5) -> Outcome:
+def rounds(folder: Path, stopping: Stopping, speak: Speaker, sampling: SamplingConfig = FULL, seed: int = 5) -> Outcome:
     work = Workspace(folder, {}, RuntimeConfig(), silent)
     return keep_rounds(work, TASK, EXAMPLES, sampling, stopping, seed, speak)
 
@@ -129,7 +128,11 @@ def test_a_run_killed_at_every_block_ends_in_the_same_file(tmp_path: Path) -> No
 
 def test_progress_never_goes_back_and_ends_at_all_samples(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
-    work = Workspace(tmp_path, {}, RuntimeConfig(), lambda done, total, note="": told.append((done, total)))
+
+    def tell(done: int, total: int, note: str = "") -> None:
+        told.append((done, total))
+
+    work = Workspace(tmp_path, {}, RuntimeConfig(), tell)
     keep_rounds(work, TASK, EXAMPLES, FULL, Posterior(), 5, speaker(MODEL))
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert told[-1] == (200, 200)

@@ -7,22 +7,26 @@ After Wu et al. (2025), "Alice: Proactive Learning with Teacher's Demonstrations
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from w2sg.config import added
 from w2sg.decode.config import SamplingConfig
 from w2sg.errors import DataError
 from w2sg.recipes.base import Recipe, imitate
+from w2sg.recipes.exchange import Exchange, Keep, final_proposals
+from w2sg.recipes.selection import Select, selected
 from w2sg.records import Example, Response, Target, ask, by_id
 from w2sg.seeding import derive
 from w2sg.steps.base import Step
 from w2sg.steps.cast import Cast
 from w2sg.steps.inputs import read_examples, read_responses
 from w2sg.steps.model import Node
-from w2sg.steps.rewrite import RewriteSettings, Shown, Shuffle, rewrite_step, told
+from w2sg.steps.propose import Choice
+from w2sg.steps.rewrite import RewriteSettings, Shown, Shuffle, Told, rewrite_step, told
 from w2sg.steps.sample import sample_step
 from w2sg.steps.slices import Slice
 from w2sg.tasks.base import Task
@@ -57,11 +61,36 @@ class Alice(Recipe):
     (`all`). If that does as well, the request's form did the work and the supervisor was not heard."""
     seed: int = 0
     """Decides who is shown whose work, and the coins of `blind`; set from the run's seed."""
+    select: Select = added("rewrite")
+    """Whose answer is learnt: the rewrite's; or (`agreement`) the one that most of supervisor, student's own attempt
+    and chosen rewrite give; or (`votes`) the same with each one's vote split over all its samples. Without one leader
+    it is the rewrite's. Its text is a rewrite's where one gives it, else the attempt, else the demonstration."""
+    turns: int = added(1, ge=1)
+    """How often the student may answer. Above 1 the supervisor judges each answer by how its own vote moves, a question
+    on which the two agree is left alone, and on the others the student tries again with what the supervisor says now.
+    """
+    judgements: int = added(8, ge=1)
+    """Samples of a supervisor that judges, for each question and turn."""
+    keep: Keep = added("judged")
+    """Which of its answers the student learns where all turns end without agreement: the one that moved most of the
+    supervisor's samples to it (`judged`; the later of equals), or the last."""
 
     @model_validator(mode="after")
     def _can_be_drawn(self) -> Self:
-        if self.temperature == 0 and (self.rewrites > 1 or self.attempt == "sampled"):
-            raise ValueError("at temperature 0 there is one rewrite and no sampled attempt; raise the temperature")
+        several = self.rewrites > 1 or self.attempt == "sampled" or (self.turns > 1 and self.judgements > 1)
+        if self.temperature == 0 and several:
+            raise ValueError(
+                "at temperature 0 there is one rewrite, one judgement and no sampled attempt; raise the temperature"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _exchanges_its_own(self) -> Self:
+        if self.turns > 1 and self.shuffle != "none":
+            raise ValueError(
+                "in an exchange of several turns supervisor and student speak of one question, so nothing can be "
+                "shuffled; let turns be 1, or shuffle none"
+            )
         return self
 
     @property
@@ -86,8 +115,16 @@ class Alice(Recipe):
             seed=self.seed if self._draws else 0,
         )
 
-    def steps(self, cast: Cast, labels: Mapping[str, Step], student: Node, slice: Slice | None) -> dict[str, Step]:
-        """Return the student's attempts (`attempts`) and its rewrites (`rewrites`)."""
+    @property
+    def choice(self) -> Choice:
+        """Which of several rewrites is taken."""
+        return Choice(check=self.check, choose=self.choose)
+
+    def steps(
+        self, cast: Cast, labels: Mapping[str, Step], student: Node, slice: Slice | None, teachers: Sequence[Node] = ()
+    ) -> dict[str, Step]:
+        """Return the student's attempts (`attempts`), its rewrites (`rewrites`) and, with several turns, what
+        `recipes.exchange` adds."""
         parents = {"task": cast.task, **labels}
         mine: dict[str, Step] = {}
         if self.attempt != "none":
@@ -102,6 +139,10 @@ class Alice(Recipe):
         )
         words = cast.label(f"{_name(student)} revises its answers")
         mine["rewrites"] = rewrite_step(student, {**parents, **mine}, settings, words)
+        if self.turns > 1:
+            judging = self._sampling(cast, self.judgements, self.temperature)
+            exchange = Exchange(cast, student, teachers, settings, judging, self.choice)
+            mine |= exchange.steps(labels, mine, self.turns, self.keep)
         return mine
 
     def _sampling(self, cast: Cast, samples: int, temperature: float) -> SamplingConfig:
@@ -118,35 +159,36 @@ class Alice(Recipe):
         return list(self._targets(task, parents, examples))
 
     def _targets(self, task: Task, parents: Mapping[str, Path], examples: Mapping[str, Example]) -> Iterator[Target]:
-        rewrites = read_responses(parents["rewrites"])
-        for seen in told(parents, self.shown):
-            if not seen.heard:
-                continue
+        for seen, written in self._written(parents):
             example = examples[seen.id]
             if seen.is_bypassed(self.shown):
                 yield imitate(task, example, seen.demonstration())
-                continue
-            id, written = next(rewrites, ("nothing", []))
-            if id != seen.id:
-                raise DataError(f"The rewrites answer {id!r} where the labels speak of {seen.id!r}.")
-            if (text := self.chosen(task, example, written)) is not None:
+            elif (text := self.learnt(task, example, seen, written)) is not None:
                 yield Target(seen.id, ask(task.prompt(example)), text)
 
-    def chosen(self, task: Task, example: Example, written: list[Response]) -> str | None:
-        """Return the text to learn of the rewrites of one question; None where none passes the check."""
-        answers = [task.parse(response.text, example) for response in written]
-        fit = [place for place, response in enumerate(written) if not self.check or _passes(response, answers[place])]
-        if not fit:
-            return None
-        if self.choose == "majority":
-            given = [answers[place] for place in fit]
-            votes = [0 if answer is None else given.count(answer) for answer in given]
-            return written[fit[votes.index(max(votes))]].text
-        return written[fit[0]].text
+    def _written(self, parents: Mapping[str, Path]) -> Iterator[tuple[Told, list[Response]]]:
+        """Yield every question to which a supervisor gave an answer, with what the student wrote: all its rewrites, or
+        its final answer after several turns; nothing where it was not asked."""
+        if self.turns > 1:
+            replies = final_proposals(parents, self.turns, self.keep)
+        else:
+            replies = read_responses(parents["rewrites"])
+        for seen in told(parents, self.shown):
+            id, written = seen.id, list[Response]()
+            if self.turns > 1 or (seen.heard and not seen.is_bypassed(self.shown)):
+                id, written = next(replies, ("nothing", []))
+            if id != seen.id:
+                raise DataError(f"The rewrites answer {id!r} where the labels speak of {seen.id!r}.")
+            if seen.heard:
+                yield seen, written
 
-
-def _passes(response: Response, answer: str | None) -> bool:
-    return response.finished and answer is not None
+    def learnt(self, task: Task, example: Example, seen: Told, written: Sequence[Response]) -> str | None:
+        """Return the text to learn on one question, of what was `written`; None where there is none that
+        may be learnt."""
+        if self.select == "rewrite":
+            chosen = self.choice.of(task, example, written)
+            return None if chosen is None else chosen.text
+        return selected(task, example, seen, written, self.choice, split=self.select == "votes")
 
 
 def _name(student: Node) -> str:

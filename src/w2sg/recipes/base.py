@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -30,13 +30,16 @@ class Recipe(Part):
         """Whether what the student learns rests on the labels of its own questions, so that their quality matters."""
         return True
 
-    def steps(self, cast: Cast, labels: Mapping[str, Step], student: Node, slice: Slice | None) -> dict[str, Step]:
+    def steps(
+        self, cast: Cast, labels: Mapping[str, Step], student: Node, slice: Slice | None, teachers: Sequence[Node] = ()
+    ) -> dict[str, Step]:
         """Return the steps that the recipe needs besides the task and the labels, by the part they play; none.
 
         Args:
             labels: every supervisor's, by their parts (`labels`, `labels-2`, ...).
             student: the student before it is tuned.
             slice: the questions that are labelled.
+            teachers: the supervisors behind the labels, in their order.
         """
         return {}
 

@@ -12,6 +12,7 @@ from w2sg.runs.plan import Plan
 from w2sg.runs.store import State, Store
 from w2sg.steps.base import Step
 from w2sg.steps.fit import FitSettings
+from w2sg.steps.judge import JudgeSettings
 from w2sg.steps.rewrite import RewriteSettings
 from w2sg.steps.sample import SampleSettings
 from w2sg.steps.state import StateSettings
@@ -78,7 +79,7 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
 
 def _seconds(step: Step, store: Store, history: list[dict[str, Any]]) -> float:
     settings = step.settings
-    if isinstance(settings, SampleSettings | RewriteSettings):
+    if isinstance(settings, SampleSettings | RewriteSettings | JudgeSettings):
         roles = settings.roles if isinstance(settings, SampleSettings) else ("transfer",)
         rows = sum(_rows(step.parents["task"], role, store) for role in roles) / _parts(step)
         tokens = rows * settings.sampling.samples * min(settings.sampling.max_new_tokens, _TOKENS_PER_RESPONSE)

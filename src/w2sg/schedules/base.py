@@ -39,12 +39,14 @@ class Parts:
 
 @dataclass(frozen=True)
 class Product:
-    """What a method makes: the model to be judged; the weak labels that it learnt from, if any; and the step that
-    grades, for the report, what its student made of them, if it rewrote them."""
+    """What a method makes: the model to be judged; the weak labels that it learnt from, if any; the step that grades,
+    for the report, what its student made of them, if it rewrote them; and what a cascade makes on its way, the lowest
+    rung first."""
 
     node: Node
     labels: Step | None = None
     rewrite_scores: Step | None = None
+    below: tuple[Product, ...] = ()
 
 
 class Schedule(Config):
@@ -89,7 +91,7 @@ def lesson(
     recipe = parts.recipe.seeded(cast.seed)
     if slice is not None:
         recipe = recipe.model_copy(update={"slice": slice})
-    more = recipe.steps(cast, labels, student, slice)
+    more = recipe.steps(cast, labels, student, slice, teachers)
     words = cast.label(f"training texts of {parts.name}{where}")
     targets = Step("targets", recipe, {"task": cast.task, **labels, **more}, words)
     node = fit_step(

@@ -62,6 +62,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "alice-teacher-words": {"elicit": {"kind": "alice", "statement": "teacher"}, "recipe": "alice"},
     "alice-student-words": {"elicit": {"kind": "alice", "statement": "student"}, "recipe": "alice"},
     "alice-adaptive": {"elicit": {"kind": "alice", "stopping": "posterior"}, "recipe": "alice"},
+    "alice-selected": {"elicit": "alice", "recipe": {"kind": "alice", "select": "agreement"}},
+    "alice-multi-turn": {"elicit": "alice", "recipe": {"kind": "alice", "turns": 2}},
     "alice-on-greedy": {"recipe": {"kind": "alice", "uncertainty": False}},
     "imitation-on-alice": {"elicit": "alice"},
     "alice-matched": {

@@ -32,6 +32,8 @@ KINDS: dict[str, Kind] = {
     "calibrate": Kind("w2sg.steps.calibrate:run", 1),
     "state": Kind("w2sg.steps.state:run", 1),
     "rewrite": Kind("w2sg.steps.rewrite:run", 1),
+    "propose": Kind("w2sg.steps.propose:run", 1),
+    "judge": Kind("w2sg.steps.judge:run", 1),
     "targets": Kind("w2sg.steps.targets:run", 1),
     "fit": Kind("w2sg.steps.fit:run", 1),
     "score": Kind("w2sg.steps.score:run", 1),

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from w2sg.config import Config
+from w2sg.config import Config, added
 from w2sg.decode.config import SamplingConfig
 from w2sg.errors import DataError
-from w2sg.records import WeakLabel, ask, by_id
+from w2sg.records import Example, Response, WeakLabel, ask, by_id
 from w2sg.seeding import stream
 from w2sg.steps.base import Outcome, Step, Workspace
 from w2sg.steps.inputs import read_examples, read_labels, read_responses
 from w2sg.steps.model import ModelRef, Node
 from w2sg.steps.replies import keep_replies, local
 from w2sg.steps.task import task_of
+from w2sg.tasks.base import Task
 from w2sg.tasks.revision import Demonstration, Order
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Shown(Config):
     """Show another question's statement (with its counts), or another question's whole work."""
     seed: int
     """Decides who is shown whose work, and the coins of `blind`; 0 where neither is done."""
+    settled: Literal["ask", "skip"] = added("ask")
+    """Whether to ask where one's own answer is that of every supervisor already."""
 
 
 class RewriteSettings(Config):
@@ -77,6 +80,8 @@ def run(step: Step, work: Workspace) -> Outcome:
         for seen in told(work.parents, shown):
             if not seen.heard or seen.is_bypassed(shown):
                 continue
+            if shown.settled == "skip" and seen.is_settled(task, examples[seen.id]):
+                continue
             coin = bool(stream(shown.seed, "blind", seen.id).integers(2)) if shown.order == "blind" else True
             text = task.revise_prompt(
                 examples[seen.id],
@@ -93,12 +98,17 @@ def run(step: Step, work: Workspace) -> Outcome:
 @dataclass(frozen=True)
 class Told:
     """What a student is told of one question: one label of every supervisor for the solution that is shown (`work`)
-    and one for the doubt (`said`), the same unless work is shuffled; and the student's own attempt, "" without any."""
+    and one for the doubt (`said`), the same unless work is shuffled; and the student's own answer so far (`own`)."""
 
     id: str
     work: tuple[WeakLabel, ...]
     said: tuple[WeakLabel, ...]
-    attempt: str
+    own: Response | None
+
+    @property
+    def attempt(self) -> str:
+        """The text of the student's own answer, "" without any."""
+        return "" if self.own is None else self.own.text
 
     @property
     def heard(self) -> bool:
@@ -108,6 +118,12 @@ class Told:
     def is_bypassed(self, shown: Shown) -> bool:
         """Whether the demonstration is learnt as it is, all samples of all supervisors being agreed."""
         return shown.bypass and len({answer for label in self.work for answer, _ in label.histogram}) == 1
+
+    def is_settled(self, task: Task, example: Example) -> bool:
+        """Whether the student's own answer is that of every supervisor that gave one."""
+        mine = task.parse(self.attempt, example)
+        theirs = [label.answer for label in self.work if label.histogram]
+        return mine is not None and bool(theirs) and all(one is not None and task.same(one, mine) for one in theirs)
 
     def demonstration(self) -> WeakLabel:
         """Return the label of the first supervisor that gave an answer."""
@@ -137,14 +153,14 @@ def told(parents: Mapping[str, Path], shown: Shown) -> Iterator[Told]:
     source = {ids[place]: ids[other] for place, other in zip(order, order[1:] + order[:1], strict=True)}  # one cycle
     attempts = read_responses(parents["attempts"]) if "attempts" in parents else None
     for labels in _labels(parents):
-        id, attempt = labels[0].id, ""
+        id, own = labels[0].id, None
         if attempts is not None:
             other, responses = next(attempts, ("nothing", []))
             if other != id:
                 raise DataError(f"The attempts answer {other!r} where the labels speak of {id!r}.")
-            attempt = responses[0].text
+            own = responses[0]
         said = donors[source[id]] if id in source else labels
-        yield Told(id, said if shown.shuffle == "all" else labels, said, attempt)
+        yield Told(id, said if shown.shuffle == "all" else labels, said, own)
 
 
 def _labels(parents: Mapping[str, Path]) -> Iterator[tuple[WeakLabel, ...]]:
