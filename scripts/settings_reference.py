@@ -22,7 +22,7 @@ from w2sg.elicit import ELICITORS
 from w2sg.elicit.clusters import CLUSTERINGS
 from w2sg.elicit.statements import WRITERS
 from w2sg.elicit.stopping import STOPPINGS
-from w2sg.models.base import ModelConfig, RuntimeConfig
+from w2sg.models.base import EnsembleConfig, ModelConfig, RuntimeConfig
 from w2sg.models.fit_config import FitConfig, LoraConfig
 from w2sg.models.remote_config import EndpointConfig
 from w2sg.recipes import RECIPES
@@ -139,7 +139,16 @@ def page() -> str:
     """The whole page."""
     lines = [OPENING, "## Experiment", "", *table(Experiment)]
     questions = (SplitConfig, WorldSplit, Statistics)
-    for config in (ModelConfig, FitConfig, LoraConfig, *questions, RuntimeConfig, EndpointConfig, Slice):
+    for config in (
+        ModelConfig,
+        EnsembleConfig,
+        FitConfig,
+        LoraConfig,
+        *questions,
+        RuntimeConfig,
+        EndpointConfig,
+        Slice,
+    ):
         lines += [f"## {config.__name__}", "", *table(config)]
     lines += methods()
     lines += parts("Tasks", TASKS, "A task is given by its kind, or as a mapping with `kind` and its settings.")

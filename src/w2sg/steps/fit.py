@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from w2sg.config import Config
+from w2sg.errors import ConfigError
 from w2sg.models.fit_config import FitConfig
 from w2sg.steps.base import Cost, Outcome, Step, Workspace
 from w2sg.steps.inputs import read_targets
 from w2sg.steps.model import ModelRef, Node, tuned_folder
+
+if TYPE_CHECKING:
+    from w2sg.models.fit import FitResult
 
 
 class FitSettings(Config):
@@ -21,7 +27,16 @@ class FitSettings(Config):
 
 
 def fit_step(node: Node, targets: Step, config: FitConfig, seed: int, label: str) -> Node:
-    """Return `node` tuned on the texts of `targets`."""
+    """Return `node` tuned on the texts of `targets`.
+
+    Raises:
+        ConfigError: it is an ensemble.
+    """
+    if node.ref.is_ensemble:
+        raise ConfigError(
+            f"The model {node.ref.config.path!r} is an ensemble, which can teach and answer but not be trained: it "
+            "cannot be a student or an intermediate. Name it as the teacher, and give one model to be taught."
+        )
     settings = FitSettings(model=node.ref, fit=config, seed=seed)
     return Node(node.ref, Step("fit", settings, {"targets": targets, **node.parents()}, label))
 
@@ -42,8 +57,11 @@ def run(step: Step, work: Workspace) -> Outcome:
         progress=work.progress,
         tuned=tuned_folder(work),
     )
-    if result is None:
-        return Outcome()
+    return Outcome() if result is None else outcome_of(result)
+
+
+def outcome_of(result: FitResult) -> Outcome:
+    """Return what training reports."""
     summary = {
         "steps": result.steps,
         "texts": result.texts,

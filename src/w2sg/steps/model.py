@@ -24,6 +24,11 @@ class ModelRef(Config):
     content: dict[str, Any]
     """Its identity: digests of its files, or Hub id and revision."""
 
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether it is a whole ensemble, whose experts were tuned when it was made."""
+        return "ensemble" in self.content
+
     @classmethod
     def of(cls, config: ModelConfig, precision: str = "auto") -> ModelRef:
         """Refer to the checkpoint of `config`, computed in `precision` when one is asked for by name.

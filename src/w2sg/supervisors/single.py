@@ -17,7 +17,7 @@ from w2sg.supervisors.base import Supervisor
 
 
 class Teacher(Supervisor):
-    """The weak model, tuned on the gold of `supervise`."""
+    """The weak model, tuned on the gold of `supervise`; an ensemble, whose experts are tuned already, as it is."""
 
     kind: Literal["teacher"] = "teacher"
     model: ModelConfig | None = added(None)
@@ -33,6 +33,8 @@ class Teacher(Supervisor):
         if self.model is not None:
             untuned = Node(ModelRef.of(self.model, cast.teacher.content.get("dtype", "auto")))
             who = f"the teacher {Path(self.model.path).name}"
+        if untuned.ref.is_ensemble:
+            return untuned
         targets = gold_targets(cast, "supervise", untuned)
         return fit_step(untuned, targets, cast.teacher_fit, cast.seed, cast.label(f"tune {who}"))
 
