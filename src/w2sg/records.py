@@ -196,12 +196,14 @@ class ItemScore(Row):
 
 @dataclass(frozen=True, slots=True)
 class LabelScore(Row):
-    """The grade of one weak label, given after training: `confidence` in [0, 1], or None where none is stated."""
+    """The grade of one weak label, given after training: `confidence` in [0, 1], or None where none is stated;
+    `stated` is what it was before it was calibrated, None where it was not."""
 
     id: str
     answer: str | None
     correct: bool
     confidence: float | None = None
+    stated: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,10 +83,16 @@ def synthetic_arms(seeds=(0, 1, 2), items=120, levels=LEVELS):
 
 
 def synthetic_labels(generator, count=150):
-    """Labels whose confidence is the truth shrunk towards one half."""
+    """Labels whose confidence is the truth shrunk towards one half, and was a little higher before calibration."""
     confidence = generator.random(count)
     return [
-        LabelScore(f"label-{n}", str(generator.integers(5)), bool(generator.random() < 0.3 + 0.4 * c), float(c))
+        LabelScore(
+            f"label-{n}",
+            str(generator.integers(5)),
+            bool(generator.random() < 0.3 + 0.4 * c),
+            float(c),
+            0.2 + 0.8 * float(c),
+        )
         for n, c in enumerate(confidence)
     ]
 

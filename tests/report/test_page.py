@@ -104,6 +104,14 @@ def test_every_number_of_the_table_is_there(results, page):
         assert f'id="step-{step.fingerprint}"' in page
 
 
+def test_the_confidence_of_labels_is_there_before_and_after_calibration(results, page):
+    assert {row.stage for row in results.reliability} == {"stated", "calibrated"}
+    for row in results.reliability:
+        for one in (row.error, row.brier, row.auroc, row.area):
+            assert f'{100 * one.value:.1f} <span class="quiet">[{100 * one.low:.1f}–{100 * one.high:.1f}]' in page
+    assert page.count('aria-label="Risk and coverage of the weak labels on') == len(results.tasks())
+
+
 def test_deterministic(results, examples, page):
     assert render(results, examples) == page
 
@@ -235,7 +243,7 @@ def test_in_chromium(browser, results, examples, tmp_path, width):
     browser.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
     assert browser.evaluate("document.documentElement.scrollWidth") <= width
     assert browser.evaluate(OVERFLOWING) == []
-    assert browser.evaluate("document.querySelectorAll('figure svg').length") == 4 * len(results.tasks())
+    assert browser.evaluate("document.querySelectorAll('figure svg').length") == 5 * len(results.tasks())
     assert browser.evaluate("document.scripts.length") == 0
     methods = {event.get("method") for event in browser.events}
     assert not methods & {"Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown"}

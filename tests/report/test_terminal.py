@@ -27,6 +27,8 @@ def test_says_what_the_results_say(results):
     text = " ".join(printed(results, width=10_000).split())
     row = results.find("world-maths", "ceiling", "ood")
     assert f"{100 * row.accuracy:.1f} [{100 * row.low:.0f}–{100 * row.high:.0f}]" in text
+    for row in results.reliability:
+        assert f"{row.stage} {100 * row.error.value:.1f} [{100 * row.error.low:.0f}–" in text
     for verdict in results.verdict:
         assert (verdict.sentence in text) == (verdict.stratum == "ood")
     for note in results.notes:

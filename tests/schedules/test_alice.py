@@ -28,6 +28,7 @@ from w2sg.steps import replies
 from w2sg.steps.base import Step
 from w2sg.steps.inputs import (
     read_examples,
+    read_label_scores,
     read_labels,
     read_responses,
     read_rewrite_scores,
@@ -161,6 +162,27 @@ def test_a_cascade_teaches_every_rung_from_its_own_questions(tmp_path: Path) -> 
     ]
 
 
+def test_every_rung_of_a_cascade_is_graded_and_only_the_last_is_compared(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, ["cascade-alice"], intermediates=[MIDDLE, MIDDLE], controls=["teacher", "untuned"])
+    store = run(plan, tmp_path)
+    arms, meta = gather(plan, store)
+    results = collect(arms, meta, resamples=50)
+    assert results.methods("sums") == ["teacher", "untuned", "cascade-alice"]
+    cascade = next(arm for arm in arms if arm.method == "cascade-alice")
+    assert [(row.rung, row.student, row.labels) for row in results.rungs] == [
+        (1, MIDDLE, 5), (2, MIDDLE, 5), (3, "scripted:scripted_world:strong", 4),
+    ]  # fmt: skip
+    for row, rung in zip(results.rungs, (*cascade.below, cascade), strict=True):
+        assert row.accuracies[-1].accuracy == sum(score.correct for score in rung.scores) / 14
+        assert row.labels_right is not None
+        assert row.labels_right.value == pytest.approx(sum(one.correct for one in rung.labels) / row.labels)
+    names = {name for row in results.reliability for name in row.used_by}
+    assert names == {f"cascade-alice (rung {number} of 3)" for number in (1, 2, 3)}
+    graded = {rung.steps[-1] for rung in cascade.below}
+    assert not graded & set(cascade.steps)  # grading a rung is no part of what the cascade costs
+    assert "sealed gold" not in " ".join(note.text for note in results.notes)
+
+
 def test_rungs_may_share_their_questions(tmp_path: Path) -> None:
     changes = {"schedule": {"questions": "reuse"}, "like": "cascade-alice"}
     plan = plan_of(tmp_path, {"shared": changes}, intermediates=MIDDLE)
@@ -262,6 +284,10 @@ def test_confidence_is_calibrated_on_open_gold_alone(tmp_path: Path) -> None:
     assert len(known) == 4
     if len(right) in (0, 4):
         assert set(after) == {len(right) / 4}
+    assert arm.label_scores is not None
+    graded = read_label_scores(store.folder(arm.label_scores))
+    assert [(score.stated, score.confidence) for score in graded] == list(zip(before, after, strict=True))
+    assert (store.folder(arm.label_scores) / "sealed-access.jsonl").exists()
     order = sorted(range(14), key=lambda place: before[place] or 0.0)
     assert [after[place] for place in order] == sorted(after)  # type: ignore[type-var]
 

@@ -20,9 +20,11 @@ from w2sg.report import results as schema
 from w2sg.report.alarms import alarms
 from w2sg.report.arms import ArmResult, RunMeta, StepRecord
 from w2sg.report.counterparts import counterparts
+from w2sg.report.reliability import reliability_rows
 from w2sg.report.results import ComparisonRow, DifficultyRow, LabelRow, Results, ResultStratum, Row, Summary
 from w2sg.report.rewritten import rewrite_row
-from w2sg.report.schema import RewriteRow
+from w2sg.report.rungs import rung_rows
+from w2sg.report.schema import ReliabilityRow, RewriteRow, RungRow
 from w2sg.report.sentences import verdicts
 
 BASELINES = ("teacher", "untuned", "self-distillation", "random-labels", "imitation", "ceiling")
@@ -68,6 +70,9 @@ def collect(arms: Sequence[ArmResult], meta: RunMeta, *, resamples: int = 10_000
         found.difficulty += _difficulty(by_method, seeds, task, resamples, seed)
         found.labels += [row for name, members in by_method.items() if (row := _labels(task, name, members))]
         found.rewrites += [made for name, members in by_method.items() if (made := rewrite_row(task, name, members))]
+        found.reliability += reliability_rows(task, by_method, resamples=resamples, seed=seed)
+        for name, members in by_method.items():
+            found.rungs += rung_rows(task, name, members, resamples=resamples, seed=seed)
     results = Results(
         name=meta.name,
         command=meta.command,
@@ -84,6 +89,8 @@ def collect(arms: Sequence[ArmResult], meta: RunMeta, *, resamples: int = 10_000
         difficulty=tuple(found.difficulty),
         labels=tuple(found.labels),
         rewrites=tuple(found.rewrites),
+        reliability=tuple(found.reliability),
+        rungs=tuple(found.rungs),
         provenance=tuple(_provenance(step) for step in meta.provenance),
     )
     constant = {
@@ -102,6 +109,8 @@ class _Tables:
     difficulty: list[DifficultyRow] = field(default_factory=list)
     labels: list[LabelRow] = field(default_factory=list)
     rewrites: list[RewriteRow] = field(default_factory=list)
+    reliability: list[ReliabilityRow] = field(default_factory=list)
+    rungs: list[RungRow] = field(default_factory=list)
 
 
 ByMethod = dict[str, list[ArmResult]]

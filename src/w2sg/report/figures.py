@@ -1,4 +1,5 @@
-"""The plots of the page as inline SVG: accuracy by arm, differences, accuracy by difficulty, reliability of labels.
+"""The plots of the page as inline SVG: accuracy by arm, differences, accuracy by difficulty, reliability of labels and
+their risk at each coverage.
 
 Deterministic, without outside references; text stays text, and colours are the page's CSS variables, so that the
 figures follow its light or dark scheme.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from matplotlib import rc_context
@@ -17,6 +18,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from w2sg.report.results import ComparisonRow, DifficultyRow, Results, ResultStratum
+from w2sg.report.schema import ReliabilityRow
 
 # Stand-ins that matplotlib draws with, and the CSS that takes their place.
 INK, MUTED, GRID, PAPER = "#010101", "#020202", "#030303", "#040404"
@@ -190,25 +192,56 @@ def _difficulty_ticks(axes: Axes, curve: Sequence[DifficultyRow]) -> None:
 
 
 def reliability(results: Results, task: str) -> str:
-    """Draw how often weak labels of each confidence are right, for every method whose labels state one."""
-    rows = [row for row in results.labels if row.task == task and row.reliability]
-    if not rows:
-        return ""
+    """Draw how often weak labels of each confidence are right: as used, and where calibrated also as stated."""
 
     def draw(axes: Axes) -> None:
         axes.plot([0, 100], [0, 100], ":", color=MUTED, linewidth=1.2)
-        for number, row in enumerate(rows):
-            colour = SERIES[number % len(SERIES)]
-            x = [100 * bar.confidence for bar in row.reliability]
-            y = [100 * bar.accuracy for bar in row.reliability]
-            axes.plot(x, y, "-o", color=colour, linewidth=1.8, markersize=4.5, label=_short(row.method))
+        for row, style in _styled(results, task):
+            x = [100 * bar.confidence for bar in row.bins]
+            axes.plot(x, [100 * bar.accuracy for bar in row.bins], **style)
         axes.set_xlim(-2, 102)
         axes.set_ylim(-2, 102)
-        axes.set_xlabel("stated confidence (%)")
+        axes.set_xlabel("confidence (%)")
         axes.set_ylabel("labels that are right (%)")
-        axes.legend(loc="lower center", bbox_to_anchor=(0.46, 1.0), ncols=3)
+        axes.legend(loc="lower center", bbox_to_anchor=(0.46, 1.0), ncols=2)
 
-    return _svg(draw, 2.9, f"Reliability of the weak labels on {task}")
+    return _of_labels(results, task, draw, "Reliability of the weak labels")
+
+
+def risk(results: Results, task: str) -> str:
+    """Draw the share of wrong labels among the most confident ones, against the share of labels kept."""
+
+    def draw(axes: Axes) -> None:
+        for row, style in _styled(results, task):
+            x = [100 * point.coverage for point in row.curve]
+            axes.plot(x, [100 * point.risk for point in row.curve], **{**style, "marker": "", "drawstyle": "steps-pre"})
+        axes.set_xlim(-2, 102)
+        axes.set_ylim(bottom=-2)
+        axes.set_xlabel("most confident labels kept (%)")
+        axes.set_ylabel("of these, wrong (%)")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.46, 1.0), ncols=2)
+
+    return _of_labels(results, task, draw, "Risk and coverage of the weak labels")
+
+
+def _of_labels(results: Results, task: str, draw: Callable[[Axes], None], title: str) -> str:
+    sets = {row.used_by for row in results.reliability if row.task == task}
+    return _svg(draw, 2.6 + 0.17 * -(-len(sets) // 2), f"{title} on {task}") if sets else ""
+
+
+def _styled(results: Results, task: str) -> Iterator[tuple[ReliabilityRow, dict[str, Any]]]:
+    """Yield every row about the confidence of labels with how it is drawn: a colour for each set of labels, a thin
+    dashed line for what was calibrated afterwards, which has no name of its own."""
+    rows = [row for row in results.reliability if row.task == task]
+    sets = list(dict.fromkeys(row.used_by for row in rows))
+    calibrated = {row.used_by for row in rows if row.stage == "calibrated"}
+    for row in rows:
+        style: dict[str, Any] = {"color": SERIES[sets.index(row.used_by) % len(SERIES)], "marker": "o"}
+        if row.stage == "stated" and row.used_by in calibrated:
+            yield row, {**style, "linestyle": "--", "linewidth": 1.0, "markersize": 3, "markerfacecolor": PAPER}
+        else:
+            more = f" +{len(row.used_by) - 1}" if len(row.used_by) > 1 else ""
+            yield row, {**style, "linewidth": 1.8, "markersize": 4.5, "label": _short(row.used_by[0]) + more}
 
 
 def _short(name: str) -> str:

@@ -54,9 +54,15 @@ GLOSSARY = {
     "agreement, inherited, corrected, broken": "How the student's answers relate to the teacher's: the share that "
     "agrees; of the teacher's mistakes, the share repeated and the share put right; of its right answers, the share "
     "lost.",
-    "calibration error, AUROC": "Whether the labels' stated confidence means anything. The calibration error is the "
-    "mean distance between confidence and the share that is right; the AUROC is the chance that a wrong label is less "
-    "confident than a right one (50 %: confidence says nothing).",
+    "calibration error, Brier score, AUROC, risk-coverage area": "Whether the labels' confidence means anything. The "
+    "calibration error is the mean distance between confidence and the share that is right, over ten bars; the Brier "
+    "score is the mean squared distance between confidence and outcome. The AUROC is the chance that a wrong label is "
+    "less confident than a right one (50 %: confidence says nothing). Keep only the most confident labels, first one, "
+    "then two, and so on to all: the risk-coverage area is the mean share of wrong ones among those kept.",
+    "stated, calibrated": "Stated: the confidence as the supervisor's samples gave it. Calibrated: turned into a "
+    "chance of being right by the questions of validate, whose answers are open; the figures are then taken on the "
+    "transfer questions, which had no part in it.",
+    "rung": "A model between teacher and student in a cascade: taught by the one below, it teaches the one above.",
     "shown, own, learnt": "Where the student rewrites: the supervisor's answer that it was shown, its own first "
     "answer, and the answer in the text that it was trained on, each graded afterwards. It kept its own answer against "
     "the shown one, adopted the shown one for its own, found a new one, or had agreed from the start.",
@@ -105,8 +111,10 @@ def _task(results: Results, task: str, examples: Sequence[ItemExample]) -> dict[
         "Accuracy against the difficulty of the question. Bands: 95 % intervals of the methods; grey: controls.": (
             figures.difficulty(results, task)
         ),
-        "How often weak labels of each stated confidence are right. Dotted: confidence that can be taken at its "
-        "word.": figures.reliability(results, task),
+        "How often weak labels of each confidence are right. Dotted: confidence that can be taken at its word; dashed: "
+        "as stated, before calibration.": figures.reliability(results, task),
+        "Share of wrong labels among the most confident ones, at each share kept. The lower on the left, the more the "
+        "confidence knows; dashed: as stated, before calibration.": figures.risk(results, task),
     }
     return {
         "name": task,
@@ -120,6 +128,8 @@ def _task(results: Results, task: str, examples: Sequence[ItemExample]) -> dict[
         "plots": [(caption, plot) for caption, plot in plots.items() if plot],
         "comparisons": [row for row in results.comparisons if row.task == task],
         "labels": [row for row in results.labels if row.task == task],
+        "reliability": [row for row in results.reliability if row.task == task],
+        "rungs": [row for row in results.rungs if row.task == task],
         "rewrites": [row for row in results.rewrites if row.task == task],
         "gains": _gains(results, task, summary),
         "examples": [example for example in examples if example.task == task],

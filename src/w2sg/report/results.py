@@ -13,12 +13,13 @@ from pydantic import JsonValue, ValidationError
 from w2sg.config import describe
 from w2sg.errors import StoreError
 from w2sg.report.schema import Part as Part
-from w2sg.report.schema import RewriteRow
+from w2sg.report.schema import ReliabilityBin as ReliabilityBin
+from w2sg.report.schema import ReliabilityRow, RewriteRow, RungRow
+from w2sg.report.schema import ResultStratum as ResultStratum
 from w2sg.storage import read_json, write_json
 
 SCHEMA_VERSION = 1
 
-ResultStratum = Literal["all", "id", "ood"]
 Finding = Literal[
     "helped", "elicited", "form only", "damage avoided", "above its teacher only", "no evidence", "harmed"
 ]
@@ -159,21 +160,6 @@ class DifficultyRow(Part):
     """Upper end of the 95 % interval."""
 
 
-class ReliabilityBin(Part):
-    """Labels of like confidence."""
-
-    low: float
-    """Confidence above this (0 included in the first bin)."""
-    high: float
-    """Confidence up to this."""
-    n: int
-    """Labels in the bin."""
-    confidence: float
-    """Their mean confidence."""
-    accuracy: float
-    """The share of them that is right."""
-
-
 class LabelRow(Part):
     """The weak labels that one method learnt from, graded after the fact, all seeds together."""
 
@@ -301,6 +287,10 @@ class Results(Part):
     """Accuracy against difficulty, where the task knows it."""
     labels: tuple[LabelRow, ...] = ()
     """The quality of the weak labels."""
+    reliability: tuple[ReliabilityRow, ...] = ()
+    """How far the confidence of the weak labels can be trusted, before and after calibration."""
+    rungs: tuple[RungRow, ...] = ()
+    """Every rung of the cascades, the lowest first."""
     rewrites: tuple[RewriteRow, ...] = ()
     """What rewriting students made of what they were shown."""
     verdict: tuple[Verdict, ...] = ()

@@ -1,10 +1,16 @@
-"""What the schema of `results.json` is made of: the base of its parts, and the parts about rewriting students."""
+"""What the schema of `results.json` is made of: the base of its parts, and the parts about rewriting students, about
+the confidence of labels and about the rungs of cascades."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from w2sg.metrics.rewrites import Choice
+
+ResultStratum = Literal["all", "id", "ood"]
+Stage = Literal["stated", "calibrated"]
 
 
 class Part(BaseModel):
@@ -77,3 +83,115 @@ class RewriteRow(Part):
     """Of the same questions, the share that learns a right answer."""
     broken: float | None
     """Of the questions whose shown answer is right, the share that learns a wrong one."""
+
+
+class Measured(Part):
+    """A number with its interval."""
+
+    value: float
+    """The number."""
+    low: float
+    """Lower end of the 95 % bootstrap interval."""
+    high: float
+    """Upper end of the 95 % bootstrap interval."""
+
+
+class ReliabilityBin(Part):
+    """Labels of like confidence."""
+
+    low: float
+    """Confidence above this (0 included in the first bin)."""
+    high: float
+    """Confidence up to this."""
+    n: int
+    """Labels in the bin."""
+    confidence: float
+    """Their mean confidence."""
+    accuracy: float
+    """The share of them that is right."""
+
+
+class RiskPoint(Part):
+    """A point of the risk-coverage curve."""
+
+    coverage: float
+    """The share of labels kept, the most confident ones."""
+    risk: float
+    """The share of the kept ones that is wrong."""
+
+
+class ReliabilityRow(Part):
+    """How far the confidence of one set of labels of transfer questions can be trusted, graded after the fact, all
+    seeds together. Intervals are over questions."""
+
+    task: str
+    """The task's name."""
+    used_by: tuple[str, ...]
+    """The methods, controls and rungs of cascades that learnt from these labels."""
+    stage: Stage
+    """`stated`: as the supervisor's samples gave it; `calibrated`: after calibration on `validate`, as it was used."""
+    seeds: int
+    """Seeds put together."""
+    n: int
+    """Labels that state a confidence; one without a readable answer counts as wrong."""
+    accuracy: float
+    """The share of them that is right."""
+    confidence: float
+    """Their mean confidence: above `accuracy`, the supervisor is too sure of itself."""
+    error: Measured | None
+    """Expected calibration error, over ten bars of equal width."""
+    mass_error: Measured | None
+    """The same over ten bars of about equally many labels."""
+    brier: Measured | None
+    """Brier score: the mean squared difference between confidence and outcome."""
+    auroc: Measured | None
+    """Chance that a wrong label is less confident than a right one; null where all are right or all wrong."""
+    area: Measured | None
+    """Area under the risk-coverage curve: the mean share of wrong labels among the most confident ones; without any
+    information it is 1 - `accuracy`."""
+    best_area: float
+    """What that area would be, had every right label been more confident than every wrong one."""
+    bins: tuple[ReliabilityBin, ...]
+    """The reliability diagram's bars."""
+    curve: tuple[RiskPoint, ...]
+    """The risk-coverage curve, the most confident labels first, at a hundred points at most."""
+
+
+class RungAccuracy(Part):
+    """The accuracy of one rung's student on one part of the test."""
+
+    stratum: ResultStratum
+    """As in `rows`."""
+    accuracy: float
+    """Mean over seeds."""
+    low: float
+    """Lower end of the 95 % interval."""
+    high: float
+    """Upper end of the 95 % interval."""
+    n: int
+    """Test items per seed."""
+
+
+class RungRow(Part):
+    """One rung of a cascade, over all seeds; the last one is the student that is compared with other methods."""
+
+    task: str
+    """The task's name."""
+    method: str
+    """The cascade."""
+    rung: int
+    """Which rung, counted from 1; the supervisor teaches the first."""
+    of: int
+    """How many rungs there are."""
+    student: str
+    """The model that is tuned on this rung."""
+    seeds: int
+    """Seeds with results."""
+    unparsed_share: float
+    """Share of its answers to the test that could not be read, mean over seeds."""
+    accuracies: tuple[RungAccuracy, ...]
+    """Its accuracy by stratum, `all` last."""
+    labels: int
+    """Graded labels that it learnt from, of all seeds together."""
+    labels_right: Measured | None
+    """The share of them that is right; null where none is graded."""

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from w2sg.report.results import Note, Results, ResultStratum, Summary
+from w2sg.report.schema import Measured, RungAccuracy
 from w2sg.report.sentences import WHERE, overview
 
 _STYLE = {
@@ -25,6 +26,11 @@ _LEGEND = (
     "and time: all steps that a row rests on, shared ones included."
 )
 
+_CONFIDENCE = (
+    "Confidence of the labels, on the transfer questions: error, calibration error; AUROC, of doubt against wrong "
+    "labels; area, under the curve of risk against coverage."
+)
+
 
 def show(results: Results, console: Console | None = None) -> None:
     """Print tables, verdict and notes."""
@@ -36,20 +42,19 @@ def render(results: Results) -> Group:
     parts: list[RenderableType] = []
     for task in results.tasks():
         parts += [Text(), _heading(results, task), table(results, task), *_verdict(results, task)]
-        parts += _rewrites(results, task)
+        parts += [*_rungs(results, task), *_confidence(results, task), *_rewrites(results, task)]
         parts += [_note(note) for note in results.notes if note.task == task]
     general = [_note(note) for note in results.notes if note.task is None]
     short = [_line("•", "", sentence) for sentence in overview(results)] if len(results.tasks()) > 1 else []
     head = [Text("\nIn short:", style="bold")] if short else []
-    legend = Text(f"\n{_LEGEND}", style="dim")
+    legend = Text(f"\n{_LEGEND}{f' {_CONFIDENCE}' if results.reliability else ''}", style="dim")
     return Group(*parts, *head, *short, *([Text()] if general else []), *general, legend)
 
 
 def table(results: Results, task: str) -> Table:
     """Return one task's table: every arm with its accuracy by stratum and its cost."""
     strata: list[ResultStratum] = [stratum for stratum in results.strata(task) if stratum != "all"] or ["all"]
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    grid.add_column("method", no_wrap=True, overflow="ellipsis", max_width=20)
+    grid = _grid("method")
     for stratum in strata:
         grid.add_column(f"{stratum} %", justify="right", no_wrap=True)
     for name in ("unread", "tokens", "time"):
@@ -77,8 +82,7 @@ def _rewrites(results: Results, task: str) -> list[RenderableType]:
     rows = [row for row in results.rewrites if row.task == task]
     if not rows:
         return []
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    grid.add_column("rewrites", no_wrap=True, overflow="ellipsis", max_width=20)
+    grid = _grid("rewrites")
     for name in ("taught", "shown %", "own %", "learnt %", "kept", "adopted", "new"):
         grid.add_column(name, justify="right", no_wrap=True)
     for row in rows:
@@ -87,6 +91,46 @@ def _rewrites(results: Results, task: str) -> list[RenderableType]:
         chosen = [f"{flips[name].right}✓ {flips[name].wrong}✗" for name in ("kept", "adopted", "new")]
         grid.add_row(Text(row.method), f"{row.taught}/{row.n}", *shares, *chosen)
     return [grid]
+
+
+def _rungs(results: Results, task: str) -> list[RenderableType]:
+    """One line per rung of the cascades: how right its labels were, and its student on the test."""
+    rows = [row for row in results.rungs if row.task == task]
+    if not rows:
+        return []
+    grid = _grid("rungs")
+    strata = [one.stratum for one in rows[0].accuracies if one.stratum != "all" or len(rows[0].accuracies) == 1]
+    for name in ("labels %", *(f"{stratum} %" for stratum in strata)):
+        grid.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        if row.rung == 1:
+            grid.add_row(Text(row.method))
+        cells = [_interval(one.accuracy, one) for one in row.accuracies if one.stratum in strata]
+        grid.add_row(Text(f"  {row.rung} {row.student}"), _measured(row.labels_right), *cells)
+    return [grid]
+
+
+def _confidence(results: Results, task: str) -> list[RenderableType]:
+    """One line per set of labels that state a confidence, and another where it was calibrated."""
+    rows = [row for row in results.reliability if row.task == task]
+    if not rows:
+        return []
+    grid = _grid("confidence")
+    for name in ("error %", "Brier %", "AUROC %", "area %"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        if row.stage == "stated":
+            more = f" +{len(row.used_by) - 1}" if len(row.used_by) > 1 else ""
+            grid.add_row(Text(row.used_by[0] + more))
+        cells = [_measured(one) for one in (row.error, row.brier, row.auroc, row.area)]
+        grid.add_row(Text(f"  {row.stage}"), *cells)
+    return [grid]
+
+
+def _grid(name: str) -> Table:
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    grid.add_column(name, no_wrap=True, overflow="ellipsis", max_width=20)
+    return grid
 
 
 def _heading(results: Results, task: str) -> Text:
@@ -122,8 +166,15 @@ def _line(head: str, style: str, text: str) -> RenderableType:
 def _accuracy(summary: Summary | None) -> Text:
     if summary is None:
         return Text("–")
-    value = f"{100 * summary.accuracy:.1f}"
-    return Text.assemble(value, (f" [{100 * summary.low:.0f}–{100 * summary.high:.0f}]", "dim"))
+    return _interval(summary.accuracy, summary)
+
+
+def _measured(one: Measured | None) -> Text:
+    return Text("–") if one is None else _interval(one.value, one)
+
+
+def _interval(value: float, ends: Summary | RungAccuracy | Measured) -> Text:
+    return Text.assemble(f"{100 * value:.1f}", (f" [{100 * ends.low:.0f}–{100 * ends.high:.0f}]", "dim"))
 
 
 def quantity(count: float) -> str:

@@ -27,7 +27,8 @@ from w2sg.tasks.base import TaskConfig
 
 @dataclass(frozen=True)
 class Arm:
-    """One row of the result: a task, a method, a seed; the model it makes, its answers and their grades."""
+    """One row of the result: a task, a method, a seed; the model it makes, its answers and their grades. `below` are
+    the models that a cascade makes on its way, the lowest rung first, graded likewise."""
 
     task: str
     method: str
@@ -39,10 +40,13 @@ class Arm:
     labels: Step | None = None
     label_scores: Step | None = None
     rewrite_scores: Step | None = None
+    below: tuple[Arm, ...] = ()
 
     def leaves(self) -> list[Step]:
-        """Return the steps that nothing rests on: the grades of the test, and of weak labels and rewrites if any."""
-        return [step for step in (self.scores, self.label_scores, self.rewrite_scores) if step is not None]
+        """Return the steps that nothing rests on: the grades of the test, and of weak labels and rewrites if any, on
+        every rung."""
+        lower = [leaf for rung in self.below for leaf in rung.leaves()]
+        return [*lower, *(step for step in (self.scores, self.label_scores, self.rewrite_scores) if step is not None)]
 
     def production(self) -> list[Step]:
         """Return the steps that make the model; answering and grading the test is not among them."""
@@ -66,12 +70,9 @@ class Plan:
     notes: tuple[Note, ...] = ()
 
     def finished(self, store: Store) -> Plan:
-        """Return the plan of the arms whose grades the store holds."""
-        return Plan(
-            self.experiment,
-            tuple(arm for arm in self.arms if all(store.state(step) == "done" for step in arm.scores.ancestors())),
-            self.notes,
-        )
+        """Return the plan of the arms all of whose grades the store holds."""
+        arms = (arm for arm in self.arms if all(store.state(step) == "done" for step in with_ancestors(arm.leaves())))
+        return Plan(self.experiment, tuple(arms), self.notes)
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
@@ -153,6 +154,20 @@ def _arm(name: str, cast: Cast, product: Product, greedy: SamplingConfig) -> Arm
     scores = score_step(answers, cast.task, cast.label(f"grades of {name}"))
     labels = product.labels
     graded = label_score_step(labels, cast.task, cast.label(f"grades of the labels for {name}")) if labels else None
+    count = len(product.below) + 1
     return Arm(
-        cast.name, name, cast.seed, cast.task, product.node, answers, scores, labels, graded, product.rewrite_scores
+        task=cast.name,
+        method=name,
+        seed=cast.seed,
+        task_step=cast.task,
+        node=product.node,
+        answers=answers,
+        scores=scores,
+        labels=labels,
+        label_scores=graded,
+        rewrite_scores=product.rewrite_scores,
+        below=tuple(
+            _arm(f"{name} (rung {number} of {count})", cast, rung, greedy)
+            for number, rung in enumerate(product.below, start=1)
+        ),
     )

@@ -5,6 +5,7 @@ Every rung starts from its untouched checkpoint and never sees gold.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -42,11 +43,12 @@ class Cascade(Schedule):
         between = tuple(ModelRef.of(model, precision) for model in self.through) or cast.intermediates
         count = rungs_of(parts, cast, between)
         teachers, who = parts.supervisor.nodes(cast), ""
+        made: list[Product] = []
         for number, pupil in enumerate((*between, cast.student)):
             slice = Slice(part=number, of=count) if self.questions == "disjoint" else None
-            product = lesson(parts, cast, teachers, pupil, slice, f" (rung {number + 1} of {count})", who)
-            teachers, who = (product.node,), Path(pupil.config.path).name
-        return product
+            made.append(lesson(parts, cast, teachers, pupil, slice, f" (rung {number + 1} of {count})", who))
+            teachers, who = (made[-1].node,), Path(pupil.config.path).name
+        return replace(made[-1], below=tuple(made[:-1]))
 
 
 def rungs_of(parts: Parts, cast: Cast, between: tuple[ModelRef, ...]) -> int:

@@ -33,6 +33,15 @@ def calibrate_step(labels: Step, validate: Step, task: Step, method: Method, lab
     )
 
 
+def before_calibration(labels: Step) -> Step | None:
+    """Return the step whose labels state the confidence that those of `labels` have calibrated; None where they were
+    not calibrated."""
+    step: Step | None = labels
+    while step is not None and step.kind != "calibrate":
+        step = step.parents.get("labels")
+    return None if step is None else step.parents["labels"]
+
+
 def run(step: Step, work: Workspace) -> Outcome:
     """Fit the map and write all labels anew. A label without an answer keeps its confidence: it is never right."""
     settings = step.settings

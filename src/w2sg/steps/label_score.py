@@ -6,6 +6,7 @@ from __future__ import annotations
 from w2sg.config import Config
 from w2sg.records import LabelScore, Role, by_id
 from w2sg.steps.base import Outcome, Step, Workspace
+from w2sg.steps.calibrate import before_calibration
 from w2sg.steps.inputs import LABEL_SCORES, SEALED_ACCESS, read_examples, read_labels
 from w2sg.steps.task import task_of
 from w2sg.storage import write_rows
@@ -16,8 +17,11 @@ class LabelScoreSettings(Config):
 
 
 def label_score_step(labels: Step, task: Step, label: str) -> Step:
-    """Return the step that grades the weak labels of `labels`."""
-    return Step("label-score", LabelScoreSettings(), {"labels": labels, "task": task}, label)
+    """Return the step that grades the weak labels of `labels`, and keeps what their confidence was before it was
+    calibrated."""
+    stated = before_calibration(labels)
+    parents = {"labels": labels, "task": task, **({} if stated is None else {"stated": stated})}
+    return Step("label-score", LabelScoreSettings(), parents, label)
 
 
 def run(step: Step, work: Workspace) -> Outcome:
@@ -29,9 +33,15 @@ def run(step: Step, work: Workspace) -> Outcome:
     roles: tuple[Role, ...] = ("transfer",)
     gold = open_sealed(folder, by=step.label, reason="score", log=work.folder / SEALED_ACCESS, roles=roles)
     examples = by_id(read_examples(folder, roles), "transfer questions")
+    stated = read_labels(work.parents["stated"]) if "stated" in step.parents else ()
+    before = {label.id: label.confidence for label in stated}
     scores = [
         LabelScore(
-            label.id, label.answer, task.correct(label.answer, examples[label.id], gold[label.id]), label.confidence
+            label.id,
+            label.answer,
+            task.correct(label.answer, examples[label.id], gold[label.id]),
+            label.confidence,
+            before.get(label.id),
         )
         for label in read_labels(work.parents["labels"])
         if label.id in gold

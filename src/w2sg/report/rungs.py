@@ -1,0 +1,76 @@
+"""From the arms of a cascade to the report: every rung's student on the test, and how right the labels were that it
+learnt from.
+
+Rungs are shown, not judged: what a cascade is compared by is its last rung, in `collect`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+
+from w2sg.metrics.bootstrap import Family
+from w2sg.metrics.verdict import accuracy_in
+from w2sg.report.arms import ArmResult
+from w2sg.report.schema import Measured, ResultStratum, RungAccuracy, RungRow
+
+
+def chain(arm: ArmResult) -> tuple[ArmResult, ...]:
+    """Return the rungs of an arm, the lowest first; an arm that is no cascade is its own only rung."""
+    return (*arm.below, arm)
+
+
+def rung_name(method: str, number: int, count: int) -> str:
+    """Return what a rung is called; `number` counts from 1."""
+    return method if count == 1 else f"{method} (rung {number} of {count})"
+
+
+def rung_rows(task: str, method: str, members: Sequence[ArmResult], *, resamples: int, seed: int) -> Iterator[RungRow]:
+    """Yield the rungs of a cascade, the lowest first, over all seeds; nothing for an arm that is none."""
+    rungs = list(zip(*map(chain, members), strict=True))
+    if len(rungs) < 2:
+        return
+    present = {score.stratum for score in members[0].scores}
+    strata: list[ResultStratum] = [*(name for name in ("id", "ood") if name in present), "all"]
+    families = {
+        stratum: Family(
+            {
+                str(number): {
+                    arm.seed or 0: {s.id: s.correct for s in arm.scores if stratum in ("all", s.stratum)}
+                    for arm in same
+                }
+                for number, same in enumerate(rungs)
+            },
+            resamples=resamples,
+            seed=seed,
+        )
+        for stratum in strata
+    }
+    for number, same in enumerate(rungs):
+        accuracies = []
+        for stratum, family in families.items():
+            found = accuracy_in(family, str(number))
+            accuracies.append(
+                RungAccuracy(stratum=stratum, accuracy=found.value, low=found.low, high=found.high, n=len(family.ids))
+            )
+        yield RungRow(
+            task=task,
+            method=method,
+            rung=number + 1,
+            of=len(rungs),
+            student=same[0].model,
+            seeds=len(same),
+            unparsed_share=fmean(not score.parsed for arm in same for score in arm.scores),
+            accuracies=tuple(accuracies),
+            labels=sum(len(arm.labels) for arm in same),
+            labels_right=_right(same, resamples, seed),
+        )
+
+
+def _right(same: Sequence[ArmResult], resamples: int, seed: int) -> Measured | None:
+    """Return the share of one rung's labels that is right, with its interval; None without graded labels."""
+    outcomes = {arm.seed or 0: {label.id: label.correct for label in arm.labels} for arm in same}
+    if not all(outcomes.values()):
+        return None
+    found = accuracy_in(Family({"labels": outcomes}, resamples=resamples, seed=seed), "labels")
+    return Measured(value=found.value, low=found.low, high=found.high)

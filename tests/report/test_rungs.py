@@ -1,0 +1,68 @@
+"""The rungs of a cascade in the report: by hand, and shown."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from w2sg.records import ItemScore, LabelScore
+from w2sg.report.arms import ArmResult, RunMeta
+from w2sg.report.collect import collect
+from w2sg.report.page import render
+from w2sg.report.rungs import rung_rows
+from w2sg.report.terminal import show
+
+
+def arm(method, right, seed, labels, model, below=()):
+    """An arm from strings of 0 and 1: its answers, the first half id, and its labels."""
+    scores = [
+        ItemScore(f"q{n}", "id" if 2 * n < len(right) else "ood", mark == "1", True, mark)
+        for n, mark in enumerate(right)
+    ]
+    graded = [LabelScore(f"{model}{n}", mark, mark == "1") for n, mark in enumerate(labels)]
+    return ArmResult("t", method, seed, scores, labels=graded, model=model, below=below)
+
+
+def cascade(seed, low, high):
+    return arm("cascade", high, seed, "110", "big", below=(arm("cascade (rung 1 of 2)", low, seed, "10", "mid"),))
+
+
+def test_by_hand():
+    """Two seeds: the rung below is right on 1 and 2 of 4, the student on 3 and 4 of 4."""
+    found = list(
+        rung_rows("t", "cascade", [cascade(0, "1000", "1110"), cascade(1, "1100", "1111")], resamples=50, seed=0)
+    )
+    assert [(row.rung, row.of, row.student, row.seeds, row.labels) for row in found] == [
+        (1, 2, "mid", 2, 4),
+        (2, 2, "big", 2, 6),
+    ]
+    assert [[(one.stratum, one.accuracy, one.n) for one in row.accuracies] for row in found] == [
+        [("id", 0.75, 2), ("ood", 0.0, 2), ("all", 0.375, 4)],
+        [("id", 1.0, 2), ("ood", 0.75, 2), ("all", 0.875, 4)],
+    ]
+    assert [row.labels_right.value for row in found] == [0.5, pytest.approx(2 / 3)]
+    for row in found:
+        assert row.labels_right.low <= row.labels_right.value <= row.labels_right.high
+
+
+def test_an_arm_that_is_no_cascade_has_no_rungs_and_labels_may_lack_gold():
+    assert list(rung_rows("t", "x", [arm("x", "10", 0, "1", "big")], resamples=50, seed=0)) == []
+    bare = arm("cascade", "10", 0, "", "big", below=(arm("below", "10", 0, "", "mid"),))
+    assert [row.labels_right for row in rung_rows("t", "cascade", [bare], resamples=50, seed=0)] == [None, None]
+
+
+def test_rungs_are_shown_and_not_compared():
+    found = collect(
+        [cascade(0, "1000", "1110"), arm("untuned", "1000", None, "", "big")], RunMeta("n", "c", "0"), resamples=50
+    )
+    assert found.methods("t") == ["cascade", "untuned"]
+    assert len(found.rungs) == 2
+    last, row = found.rungs[-1].accuracies[-1], found.find("t", "cascade", "all")
+    assert (last.accuracy, last.n) == (row.accuracy, row.n)
+    page = render(found)
+    assert "The rungs of the cascades" in page
+    assert '<td>1 of 2</td><td class="text">mid</td>' in page
+    out = io.StringIO()
+    show(found, Console(file=out, width=80, color_system=None))
+    assert "  1 mid" in out.getvalue()
+    assert max(len(line) for line in out.getvalue().splitlines()) <= 80
