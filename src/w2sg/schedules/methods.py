@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from w2sg.config import Config, suggest
 from w2sg.elicit import ELICITORS
+from w2sg.ensemble.config import PUBLISHED
 from w2sg.errors import ConfigError
 from w2sg.recipes import RECIPES
 from w2sg.schedules import SCHEDULES
@@ -79,6 +80,12 @@ METHODS: dict[str, dict[str, Any]] = {
         "schedule": "cascade",
     },
     "cascade-imitation": {"schedule": "cascade"},
+    "ensemw2s": {"supervisor": "boosted"},
+    "ensemw2s-uniform": {"supervisor": {"kind": "boosted", "weights": "uniform"}},
+    "single-expert": {"supervisor": {"kind": "boosted", "experts": 1}},
+    "uniform-ensemble": {"supervisor": "committee"},
+    "bagging": {"supervisor": {"kind": "committee", "differ": "texts"}},
+    "token-bagging": {"supervisor": {"kind": "committee", "differ": "tokens"}},
 }
 
 CONTROLS: dict[str, dict[str, Any]] = {
@@ -91,6 +98,7 @@ CONTROLS: dict[str, dict[str, Any]] = {
 """The rows without which no gain can be read."""
 
 PAPER: dict[str, dict[str, Any]] = {
+    "supervisor": {"boosted": {"boosting": PUBLISHED}},
     "elicit": {
         "greedy": {"kind": "vote", "samples": 1, "temperature": 0.6},
         "alice": {
@@ -104,7 +112,8 @@ PAPER: dict[str, dict[str, Any]] = {
         "alice": {"attempt": "sampled", "rewrites": 1, "check": False, "choose": "first", "bypass": True},
     },
 }
-"""What parts of the named methods are under the preset `paper`, by kind (Wu et al. 2025 and the authors' settings).
+"""What parts of the named methods are under the preset `paper`, by kind (Wu et al. 2025 and the authors' settings;
+for boosting Agrawal et al. 2024).
 Controls stay as they are: they are ours. Two things an experiment has to say itself: the address of the helper that
 wrote the published statements (`statement: {kind: endpoint, ...}`), and, for tasks with free answers, clustering by
 embeddings."""

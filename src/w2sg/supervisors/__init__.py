@@ -12,6 +12,8 @@ SUPERVISORS = Registry(
         "teacher": "w2sg.supervisors.single:Teacher",
         "student": "w2sg.supervisors.single:Student",
         "several": "w2sg.supervisors.several:Several",
+        "boosted": "w2sg.supervisors.boosted:Boosted",
+        "committee": "w2sg.supervisors.committee:Committee",
     },
 )
 

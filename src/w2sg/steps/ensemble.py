@@ -1,0 +1,69 @@
+"""The step that makes one model of several experts: those that boosting kept, with their weights, or tuned models as
+they are, with equal ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from w2sg.config import Config
+from w2sg.errors import ModelError
+from w2sg.models.base import Mixture
+from w2sg.models.ensemble import save_ensemble
+from w2sg.steps.base import Outcome, Step, Workspace
+from w2sg.steps.boost_files import is_round, read_round
+from w2sg.steps.inputs import MODEL
+from w2sg.steps.model import ModelRef, Node
+from w2sg.storage import remove_folder
+
+Weights = Literal["alpha", "uniform"]
+
+
+class EnsembleSettings(Config):
+    """Whose experts, and how they are mixed."""
+
+    model: ModelRef
+    """The base of the experts."""
+    mixture: Mixture
+    """How next-token distributions are mixed."""
+    weights: Weights
+    """Experts' weights from boosting, or equal ones."""
+
+
+def ensemble_step(base: Node, experts: Sequence[Step], mixture: Mixture, weights: Weights, label: str) -> Node:
+    """Return the ensemble of the experts that `experts` (steps of boosting or tuning, all of `base`) made."""
+    settings = EnsembleSettings(model=base.ref, mixture=mixture, weights=weights)
+    parents = {f"expert-{number:03d}": expert for number, expert in enumerate(experts, start=1)}
+    return Node(base.ref, Step("ensemble", settings, parents, label))
+
+
+def run(step: Step, work: Workspace) -> Outcome:
+    """Gather the experts.
+
+    Raises:
+        ModelError: boosting kept none.
+    """
+    settings = step.settings
+    assert isinstance(settings, EnsembleSettings)
+    folders = [work.parents[part] for part in sorted(work.parents)]
+    experts: list[tuple[Path, float]] = []
+    ends = ""
+    for folder in folders:
+        if not is_round(folder):
+            experts.append((folder / MODEL, 1.0))
+            continue
+        found = read_round(folder)
+        if found["kept"]:
+            experts.append((folder / MODEL, 1.0 if settings.weights == "uniform" else found["alpha"]))
+        ends = ends or found["ends"]
+    if not experts:
+        raise ModelError(
+            f"Boosting made no expert that could be used: {ends}. What the first round measured is kept. Choose "
+            "another prior (boosting.prior), measure errors elsewhere (boosting.errors, boosting.measured), or tune "
+            "the experts better."
+        )
+    remove_folder(work.folder / MODEL)
+    save_ensemble(work.folder / MODEL, settings.model.config.path, experts, settings.mixture)
+    summary = {"experts": len(experts), "asked": len(folders), "weights": [weight for _, weight in experts]}
+    return Outcome({**summary, "ends": ends})

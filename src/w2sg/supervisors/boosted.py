@@ -1,0 +1,105 @@
+"""An ensemble of experts that are made one after the other, each trained on the answer tokens that those before it got
+wrong: EnsemW2S (Agrawal et al. 2024, arXiv 2410.04571, section 3)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from w2sg.decode.config import SamplingConfig
+from w2sg.ensemble.config import BoostingConfig
+from w2sg.errors import ConfigError
+from w2sg.models.base import Mixture, ModelConfig
+from w2sg.models.fit_config import FitConfig
+from w2sg.recipes.gold import gold_targets
+from w2sg.seeding import derive
+from w2sg.steps.answer_tokens import answer_tokens_step
+from w2sg.steps.base import Step
+from w2sg.steps.boost import BoostSettings, boost_step, expert_seed
+from w2sg.steps.cast import Cast
+from w2sg.steps.ensemble import Weights, ensemble_step
+from w2sg.steps.model import ModelRef, Node
+from w2sg.steps.sample import sample_step
+from w2sg.supervisors.base import Supervisor
+
+
+class Boosted(Supervisor):
+    """Experts boosted on the gold of `supervise`, as one model. Fewer experts are the first of more, and cost nothing
+    once those are made."""
+
+    kind: Literal["boosted"] = "boosted"
+    experts: int = Field(5, ge=1, le=999)
+    """The most experts; there are fewer when boosting ends before."""
+    boosting: BoostingConfig = BoostingConfig()
+    """How errors decide what counts."""
+    weights: Weights = "alpha"
+    """How experts count: by their weights from boosting, or all the same (`uniform`)."""
+    mixture: Mixture = "probability"
+    """How the experts' next-token distributions are mixed."""
+    model: ModelConfig | None = None
+    """The base of the experts; the experiment's teacher when not given."""
+    fit: FitConfig | None = None
+    """How experts are tuned (with `lora`: adapters on one base); as the teacher when not given."""
+    warm: bool = False
+    """Train every expert from the one before it, instead of from the base."""
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _by_path(cls, value: object) -> object:
+        return {"path": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if not self.boosting.reweight and (self.weights == "alpha" or self.warm):
+            raise ValueError("without reweighting experts are made apart and count the same: set weights to 'uniform'")
+        return self
+
+    def node(self, cast: Cast) -> Node:
+        ref = cast.teacher
+        if self.model is not None:
+            ref = ModelRef.of(self.model, cast.teacher.content.get("dtype", "auto"))
+        if ref.is_ensemble:
+            raise ConfigError(
+                f"The model {ref.config.path!r} is an ensemble, and boosting makes experts from one model. Name one as "
+                "the teacher, or use the ensemble as it is (supervisor: teacher)."
+            )
+        base, fit = Node(ref), self.fit or cast.teacher_fit
+        rounds = rounds_of(cast, base, fit, self.boosting, self.experts, self.warm)
+        words = cast.label(f"ensemble of {self.experts} boosted experts, {Path(ref.config.path).name}")
+        return ensemble_step(base, rounds, self.mixture, self.weights, words)
+
+
+def rounds_of(
+    cast: Cast, base: Node, fit: FitConfig, boosting: BoostingConfig, count: int, warm: bool = False
+) -> list[Step]:
+    """Return the rounds that make `count` experts of `base`: one resting on the other, or, where nothing is reweighted,
+    side by side."""
+    name = Path(base.ref.config.path).name
+    targets = gold_targets(cast, "supervise", base)
+    sampling, greedy = None, None
+    if boosting.errors == "generations":
+        sampling = SamplingConfig(max_new_tokens=cast.max_new_tokens, chunk=cast.chunk)
+        words = cast.label(f"{name} answers supervise, untuned")
+        greedy = sample_step(base, cast.task, ("supervise",), sampling, 0, words)
+    words = cast.label(f"{name} reads the answers of supervise")
+    answers = answer_tokens_step(base, targets, cast.task, fit.max_length, words, greedy)
+    rounds: list[Step] = []
+    for number in range(1, count + 1):
+        settings = BoostSettings(
+            model=base.ref,
+            fit=fit,
+            seed=expert_seed(cast.seed, number),
+            boosting=boosting,
+            number=number,
+            drawing=derive(cast.seed, "boost"),
+            sampling=sampling,
+            warm=warm,
+        )
+        parents = {"task": cast.task, "targets": targets, "answers": answers}
+        if rounds and boosting.reweight:
+            parents["previous"] = rounds[-1]
+        words = cast.label(f"{name}, {'boosted' if boosting.reweight else 'bagged'} expert {number}")
+        rounds.append(boost_step(base, parents, settings, words))
+    return rounds
