@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from w2sg.models.base import Mixture
-from w2sg.models.mixture import log_mixture
+from w2sg.models.mixture import doubt, log_mixture
 
 MIXTURES: tuple[Mixture, ...] = ("probability", "log-linear")
 
@@ -57,3 +57,31 @@ def test_what_one_expert_excludes_the_mean_keeps() -> None:
 
 def test_half_precision_is_mixed_in_float32() -> None:
     assert log_mixture(torch.zeros(2, 3, dtype=torch.bfloat16), torch.ones(2), "probability").dtype == torch.float32
+
+
+def test_doubt_by_hand() -> None:
+    """Two experts who are sure of different tokens, and two who agree that they do not know."""
+    logits = torch.tensor([[[1.0, 0.0], [0.5, 0.5]], [[0.0, 1.0], [0.5, 0.5]]]).log()
+    found = doubt(logits, torch.tensor([3.0, 1.0]), "probability")
+    half = 0.75 * math.log(4 / 3) + 0.25 * math.log(4)
+    assert found.entropy.tolist() == pytest.approx([half, math.log(2)])
+    assert found.divergence.tolist() == pytest.approx(
+        [half, 0.0], abs=1e-6
+    )  # the sure experts have no entropy of their own
+    assert found.dissent.tolist() == pytest.approx([0.25, 0.0])
+
+
+def test_divergence_is_the_entropy_that_the_experts_lack() -> None:
+    logits = torch.randn(3, 6, 8, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    weights = torch.tensor([0.5, 2.0, 1.0], dtype=torch.float64)
+    own = torch.distributions.Categorical(logits=logits).entropy()
+    found = doubt(logits, weights, "probability")
+    assert torch.allclose(found.divergence, found.entropy - (own * weights[:, None]).sum(0) / weights.sum())
+
+
+@pytest.mark.parametrize("mixture", MIXTURES)
+def test_equal_experts_do_not_disagree(mixture: Mixture) -> None:
+    logits = torch.randn(1, 4, 9, generator=torch.Generator().manual_seed(1)).expand(2, 4, 9)
+    found = doubt(logits, torch.tensor([0.3, 7.0]), mixture)
+    assert found.divergence.tolist() == pytest.approx([0.0] * 4, abs=1e-6)
+    assert found.dissent.tolist() == [0.0] * 4

@@ -92,7 +92,7 @@ class AdapterExperts(EnsembleModule):
         return output.logits.view(self.count, len(input_ids), *output.logits.shape[1:]), cache
 
 
-class RepeatedCache(DynamicCache):
+class RepeatedCache(DynamicCache):  # type: ignore[misc]
     """The base's cache with its rows repeated for each expert, seen as a cache of the texts."""
 
     def __init__(self, inner: Any, count: int) -> None:

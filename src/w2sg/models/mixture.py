@@ -12,7 +12,7 @@ import inspect
 from abc import abstractmethod
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,33 @@ def log_mixture(logits_TNV: Tensor, weights_T: Tensor, mixture: Mixture) -> Tens
     if mixture == "log-linear":
         return (logits_TNV * shares).sum(0).log_softmax(-1)
     return torch.logsumexp(logits_TNV.log_softmax(-1) + shares.log(), 0)
+
+
+class Doubt(NamedTuple):
+    """How sure an ensemble is of its next token, and how far its experts agree; each of the shape of the tokens."""
+
+    entropy: Tensor
+    """Entropy of the mixture, in nats."""
+    divergence: Tensor
+    """Weighted mean of the experts' Kullback-Leibler divergences from the mixture, in nats; 0 where all agree. Of the
+    probability mixture it is the generalised Jensen-Shannon divergence (Lin 1991): the mixture's entropy less the
+    experts' own, the part of the doubt that comes from their disagreement."""
+    dissent: Tensor
+    """Share of the weights held by experts whose most probable token is not the mixture's."""
+
+
+def doubt(logits_TNV: Tensor, weights_T: Tensor, mixture: Mixture) -> Doubt:
+    """Return the doubt of T experts' distributions (T, ..., V), given as logits, at every place."""
+    logs_TNV = logits_TNV.to(torch.promote_types(logits_TNV.dtype, torch.float32)).log_softmax(-1)
+    logs_NV = log_mixture(logs_TNV, weights_T, mixture)
+    shares = (weights_T / weights_T.sum()).to(logs_TNV).view(-1, *[1] * (logs_TNV.dim() - 2))
+    # A token without probability adds nothing, where 0 times the logarithm of 0 would not be a number.
+    gaps = torch.where(logs_TNV.isneginf(), 0, logs_TNV.exp() * (logs_TNV - logs_NV))
+    return Doubt(
+        entropy=-torch.where(logs_NV.isneginf(), 0, logs_NV.exp() * logs_NV).sum(-1),
+        divergence=(shares * gaps.sum(-1)).sum(0).clamp(min=0),
+        dissent=(shares * (logs_TNV.argmax(-1) != logs_NV.argmax(-1))).sum(0),
+    )
 
 
 class EnsembleModule(nn.Module):
@@ -125,7 +152,7 @@ class SeparateExperts(EnsembleModule):
         return torch.stack(logits), ExpertCaches(after) if whole else None
 
 
-class ExpertCaches(DynamicCache):
+class ExpertCaches(DynamicCache):  # type: ignore[misc]
     """The experts' caches, seen as one: its layers are all of theirs, so that it branches and divides as they do."""
 
     def __init__(self, parts: Sequence[Any]) -> None:

@@ -1,0 +1,154 @@
+"""What a model, or an ensemble, thinks of given responses: log-probabilities and doubt of every token.
+
+An ensemble is scored as it is sampled: the experts' distributions are mixed token by token, and a response's score is
+the sum of the mixture's log-probabilities. That is not the mixture of the experts' probabilities of whole responses.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from w2sg.errors import ModelError
+from w2sg.models.base import RuntimeConfig
+from w2sg.models.hf import LanguageModel
+from w2sg.models.machine import enough_memory, threads
+from w2sg.models.mixture import EnsembleModule, doubt
+from w2sg.records import Prompt
+
+_ELEMENTS = 1 << 26
+"""Logits computed at once, over texts, places, experts and vocabulary."""
+
+Normalisation = Literal["none", "tokens", "prior"]
+
+
+@dataclass(frozen=True)
+class TextScore:
+    """The scores of one response, a number for each of its tokens, the end token last."""
+
+    log_probabilities: tuple[float, ...]
+    """Natural logarithms of the tokens' probabilities."""
+    entropies: tuple[float, ...]
+    """Entropy of the distribution that each token is taken from, in nats."""
+    divergences: tuple[float, ...]
+    """How far the experts' distributions are from their mixture (`models.mixture.Doubt`); 0 for a single model."""
+    dissents: tuple[float, ...]
+    """Share of the experts' weights whose favourite is not the mixture's; 0 for a single model."""
+
+    @property
+    def total(self) -> float:
+        """The log-probability of the whole response."""
+        return sum(self.log_probabilities)
+
+
+def score(
+    model: LanguageModel, texts: Sequence[tuple[Prompt, str]], runtime: RuntimeConfig, end: bool = True
+) -> list[TextScore]:
+    """Return the scores of each response, given its prompt.
+
+    Args:
+        end: score the end token too; without it, a response and its continuations are scored alike up to there.
+
+    Raises:
+        ModelError: a text does not fit the model's context, or the memory runs out.
+    """
+    pairs = []
+    for prompt, text in texts:
+        response = model.response_ids(text)
+        pairs.append((model.prompt_ids(prompt), response if end else response[:-1]))
+    for start, response in pairs:
+        if len(start) + len(response) > model.max_length:
+            raise ModelError(
+                f"A prompt of {len(start)} tokens and its response of {len(response)} do not fit the "
+                f"{model.max_length} positions of {model.config.path!r}. Shorten them, or use another model."
+            )
+    order = sorted(range(len(pairs)), key=lambda number: (len(pairs[number][1]), len(pairs[number][0])))
+    scores: list[TextScore | None] = [None] * len(pairs)
+    with torch.inference_mode(), threads(runtime.threads), enough_memory(f"scoring with {model.config.path!r}"):
+        while order:
+            longest = max(1, len(pairs[order[-1]][1]))
+            count = max(1, _ELEMENTS // (longest * _width(model)))
+            numbers, order = order[-count:], order[:-count]
+            for number, found in zip(numbers, _scores(model, [pairs[number] for number in numbers]), strict=True):
+                scores[number] = found
+    return [found for found in scores if found is not None]
+
+
+def choice_scores(
+    model: LanguageModel,
+    prompt: Prompt,
+    choices: Sequence[str],
+    runtime: RuntimeConfig,
+    normalise: Normalisation = "none",
+    prior: Prompt | None = None,
+) -> list[float]:
+    """Return a score for each choice as the response to `prompt`; the largest is the model's answer.
+
+    Args:
+        normalise: `none`: the response's log-probability; `tokens`: divided by the number of its tokens; `prior`:
+            less its log-probability as the response to `prior`, so that choices are not favoured for being common.
+        prior: a prompt that does not ask the question.
+
+    Raises:
+        ModelError: a text does not fit the model's context, or the memory runs out.
+        ValueError: `prior` is to be used and not given.
+    """
+    found = score(model, [(prompt, choice) for choice in choices], runtime)
+    if normalise == "tokens":
+        return [one.total / len(one.log_probabilities) for one in found]
+    if normalise == "none":
+        return [one.total for one in found]
+    if prior is None:
+        raise ValueError("scores less those of a prior need the prompt of the prior")
+    before = score(model, [(prior, choice) for choice in choices], runtime)
+    return [one.total - other.total for one, other in zip(found, before, strict=True)]
+
+
+def _width(model: LanguageModel) -> int:
+    """Return how many logits a place takes."""
+    experts = model.model.count if isinstance(model.model, EnsembleModule) else 1
+    return int(experts * model.model.get_input_embeddings().weight.shape[0])
+
+
+def _scores(model: LanguageModel, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[TextScore]:
+    """Return the scores of one batch, run side by side."""
+    lengths = [len(prompt) + len(response) for prompt, response in pairs]
+    width, keep = max(lengths), max(len(response) for _, response in pairs) + 1
+    # Padded on the left, so that the places of all responses are the last ones.
+    padding = [width - length for length in lengths]
+    rows = [[model.pad_id] * pad + [*prompt, *response] for pad, (prompt, response) in zip(padding, pairs, strict=True)]
+    ids = torch.tensor(rows, device=model.device)
+    mask = (torch.arange(width)[None] >= torch.tensor(padding)[:, None]).long().to(model.device)
+    logits_TBSV, weights = _logits(model, ids, mask, keep)
+    chosen_BS = ids[:, -keep + 1 :] if keep > 1 else ids[:, :0]
+    logits_TBSV = logits_TBSV[:, :, :-1]
+    if isinstance(model.model, EnsembleModule):
+        kind, logs_BSV = model.model.mixture, model.model.mix(logits_TBSV)
+    else:
+        kind, logs_BSV = "probability", logits_TBSV[0].to(torch.promote_types(logits_TBSV.dtype, torch.float32))
+        logs_BSV = logs_BSV.log_softmax(-1)
+    found = doubt(logits_TBSV, weights, kind)
+    parts = (logs_BSV.gather(-1, chosen_BS[..., None]).squeeze(-1), *found)
+    columns = [part.cpu().tolist() for part in parts]
+    return [
+        TextScore(*(tuple(column[row][len(column[row]) - len(response) :]) for column in columns))
+        for row, (_, response) in enumerate(pairs)
+    ]
+
+
+def _logits(model: LanguageModel, ids: Tensor, mask: Tensor, keep: int) -> tuple[Tensor, Tensor]:
+    """Return the last `keep` places' logits of every expert, of shape (T, batch, keep, V), and their weights."""
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    if isinstance(model.model, EnsembleModule):
+        logits, _ = model.model.expert_logits(ids, mask, positions, logits_to_keep=keep)
+        return logits, model.model.weights
+    extra = {"position_ids": positions, "logits_to_keep": keep}
+    takes = inspect.signature(model.model.forward).parameters
+    given = {name: value for name, value in extra.items() if name in takes}
+    found = model.model(input_ids=ids, attention_mask=mask, use_cache=False, **given).logits
+    return found[None, :, -keep:], torch.ones(1, device=ids.device)
