@@ -12,6 +12,9 @@ _VARIANTS = ("-shuffled", "-shuffled-statement", "-no-uncertainty")
 _VOTES = ("imitation-vote", "imitation-on-alice")
 _RIVALS = {
     "alice": ("alice-on-greedy", "alice-no-attempt", "alice-swapped", "alice-blind"),
+    "alice-adaptive": ("alice",),
+    "alice-selected": ("alice",),
+    "alice-multi-turn": ("alice",),
     "alice-matched": ("imitation-matched",),
     "cascade-alice": ("alice", "alice-matched", "cascade-imitation"),
     "cascade-imitation": ("imitation-matched",),
