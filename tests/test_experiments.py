@@ -223,7 +223,7 @@ def test_cascade_alice_runs_on_tiny_qwen_models(tmp_path: Path, tiny_model: Call
     with running(tmp_path) as server:
         address = {"statement.endpoint.base_url": server.url("good"), "statement.max_new_tokens": 20}
         alone = {"clustering": {"kind": "answers", "singletons": "keep"}}
-        experiment = small(path, tmp_path, "gsm8k", models, ["cascade-alice", "imitation"], **alone, **address)
+        experiment = small(path, tmp_path, "gsm8k", models, ["cascade-alice"], **alone, **address)
         store = run(experiment, tmp_path)
         asked = len(server.requests("good"))
     states = [step for step in make_plan(experiment).steps if step.kind == "state"]
