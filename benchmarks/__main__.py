@@ -45,6 +45,10 @@ PROMISES = (
         lambda found: statistics.median(found["ratio"]), 3.0, True, "times",
     ),
     Promise(
+        "alice_labelling", "Alice's labelling stage against its published procedure, 100 samples for 200 questions",
+        lambda found: found["ratio"], 10.0, True, "times",
+    ),
+    Promise(
         "training", "real tokens/s against TRL's SFTTrainer in its best setting",
         lambda found: found["ratio"]["median"], 1.2, True, "times",
     ),
