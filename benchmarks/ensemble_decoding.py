@@ -1,0 +1,241 @@
+"""Time the labels of an ensemble of LoRA experts on one base against those of one expert.
+
+    python benchmarks/ensemble_decoding.py [--model zoo/mini] [--task world-maths] [--questions 64] [--experts 5]
+        [--rank 16] [--max-new-tokens 64] [--device cpu] [--threads 1] [--repeats 3] [--json PATH]
+
+Four arms answer the same questions side by side, greedily and with exactly as many tokens: one expert by w2sg's
+engine; the ensemble by the obvious loop (every expert a model of its own with its own cache, one after the other at
+each token); by peft's batches of mixed adapters (`adapter_names=`), in the same loop; and by w2sg's engine. The
+experts are random, so the texts mean nothing; that all three ensembles say the same is checked. Arms take turns.
+Memory is that of weights: the ensemble as w2sg holds it, against one expert beside its base.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+Arm = Callable[[], list[list[int]]]
+
+
+def write_experts(folder: Path, path: str, count: int, rank: int) -> Path:
+    """Write an ensemble of random adapters on the model at `path`, small ones, as tuning leaves them."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from w2sg.models import hf
+    from w2sg.models.base import ModelConfig, RuntimeConfig
+    from w2sg.models.ensemble import save_ensemble
+
+    experts = []
+    for number in range(count):
+        base = hf.load(ModelConfig(path=path), RuntimeConfig(device="cpu"))
+        torch.manual_seed(number)
+        with hf.quiet():
+            settings = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+            adapted = get_peft_model(base.model, settings)
+            for name, weight in adapted.named_parameters():
+                if "lora_B" in name:
+                    torch.nn.init.normal_(weight, std=0.02)
+            adapted.save_pretrained(folder / f"adapter-{number}")
+        experts.append((folder / f"adapter-{number}", 1.0 + number / count))
+    save_ensemble(folder / "ensemble", path, experts)
+    return folder / "ensemble"
+
+
+def separate(folder: Path, config: Any, runtime: Any) -> Any:
+    """Return the ensemble as models of their own, run one by one."""
+    from w2sg.models import hf
+    from w2sg.models.ensemble import read_ensemble
+    from w2sg.models.mixture import SeparateExperts
+
+    found = read_ensemble(folder)
+    models = [hf.load(config, runtime, folder / expert.path) for expert in found.experts]
+    experts = SeparateExperts([model.model for model in models], found.weights, found.mixture)
+    return replace(models[0], model=experts.to(models[0].device).eval())
+
+
+def mixed_batches(folder: Path, config: Any, runtime: Any) -> Any:
+    """Return the ensemble as peft runs it: rows repeated, each naming its adapter."""
+    from peft import PeftModel
+
+    from w2sg.models import hf
+    from w2sg.models.adapters import RepeatedCache
+    from w2sg.models.ensemble import read_ensemble
+    from w2sg.models.mixture import EnsembleModule
+
+    class MixedBatches(EnsembleModule):
+        def __init__(self, base: Any, names: Sequence[str], weights: Sequence[float]) -> None:
+            super().__init__(weights, "probability")
+            self.base, self.names = base, names
+            self.config, self.generation_config = base.config, base.generation_config
+
+        def get_input_embeddings(self) -> Any:
+            return self.base.get_input_embeddings()
+
+        def expert_logits(
+            self,
+            input_ids: Any,
+            attention_mask: Any = None,
+            position_ids: Any = None,
+            past_key_values: Any = None,
+            use_cache: bool = False,
+            logits_to_keep: int = 0,
+        ) -> tuple[Any, Any]:
+            count, rows = self.count, len(input_ids)
+            output = self.base(
+                input_ids=input_ids.repeat(count, 1),
+                attention_mask=attention_mask.repeat(count, 1),
+                position_ids=position_ids.repeat(count, 1),
+                past_key_values=None if past_key_values is None else past_key_values.inner,
+                use_cache=use_cache,
+                logits_to_keep=logits_to_keep,
+                adapter_names=[name for name in self.names for _ in range(rows)],
+            )
+            logits = output.logits.view(count, rows, *output.logits.shape[1:])
+            return logits, RepeatedCache(output.past_key_values, count)
+
+    found = read_ensemble(folder)
+    model = hf.load(config, runtime)
+    with hf.quiet():
+        paths = [str(folder / expert.path) for expert in found.experts]
+        adapted = PeftModel.from_pretrained(model.model, paths[0], adapter_name="expert-0")
+        for number, path in enumerate(paths[1:], start=1):
+            adapted.load_adapter(path, adapter_name=f"expert-{number}")
+    names = [f"expert-{number}" for number in range(len(paths))]
+    return replace(model, model=MixedBatches(adapted, names, found.weights).to(model.device).eval())
+
+
+def arm(model: Any, prompts: Sequence[list[int]], limit: int, runtime: Any) -> Arm:
+    """Return the work of answering all prompts with exactly `limit` tokens each."""
+    import numpy as np
+
+    from w2sg.decode.base import Branch
+    from w2sg.decode.config import SamplingConfig
+    from w2sg.decode.sampling import engine_of
+
+    model.dialogue.stop_ids = frozenset()
+    config, engine = SamplingConfig(max_new_tokens=limit), engine_of(model)
+    branches = [Branch(prompt, limit, np.empty(0)) for prompt in prompts]
+
+    def work() -> list[list[int]]:
+        return engine(model, branches, config, runtime, lambda responses, tokens: None)
+
+    return work
+
+
+def timed(work: Arm, device: Any) -> tuple[list[list[int]], float]:
+    """Return what the work found and the seconds it took: the processor's on a CPU, which others may share."""
+    import torch
+
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    start = clock()
+    found = work()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return found, clock() - start
+
+
+def weight_bytes(model: Any) -> int:
+    """Return the bytes of a module's parameters and buffers."""
+    parts = {part.data_ptr(): part for part in (*model.parameters(), *model.buffers())}
+    return sum(part.numel() * part.element_size() for part in parts.values())
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="zoo/mini")
+    parser.add_argument("--task", default="world-maths")
+    parser.add_argument("--questions", type=int, default=64)
+    parser.add_argument("--experts", type=int, default=5)
+    parser.add_argument("--rank", type=int, default=16)
+    parser.add_argument("--max-new-tokens", type=int, default=64)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = arguments()
+    os.environ["OMP_NUM_THREADS"] = str(options.threads)
+    import torch
+    from sampling import prompts_of
+
+    from w2sg.models import loading
+    from w2sg.models.base import ModelConfig, RuntimeConfig
+
+    torch.set_num_threads(options.threads)
+    runtime, base = RuntimeConfig(device=options.device, threads=options.threads), ModelConfig(path=options.model)
+    with tempfile.TemporaryDirectory() as name:
+        folder = write_experts(Path(name), options.model, options.experts, options.rank)
+        models = {
+            "one expert": loading.load(base, runtime, folder / "expert-01"),
+            "one after the other": separate(folder, base, runtime),
+            "peft's mixed batches": mixed_batches(folder, base, runtime),
+            "w2sg": loading.load(ModelConfig(path=str(folder)), runtime),
+        }
+    prompts = prompts_of(models["one expert"], options.task, options.questions)
+    device = models["one expert"].device
+    works = {name: arm(model, prompts, options.max_new_tokens, runtime) for name, model in models.items()}
+    for work in works.values():
+        timed(work, device)  # warm
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    said: dict[str, list[list[int]]] = {}
+    for _ in range(options.repeats):
+        for name, work in works.items():
+            said[name], taken = timed(work, device)
+            seconds[name].append(taken)
+    report(options, models, seconds, said)
+
+
+def report(
+    options: argparse.Namespace,
+    models: dict[str, Any],
+    seconds: dict[str, list[float]],
+    said: dict[str, list[list[int]]],
+) -> None:
+    ours = models["w2sg"].model
+    adapters = sum(part.numel() * part.element_size() for layer in adapted(ours) for part in (layer.down, layer.up))
+    one = weight_bytes(ours) - adapters * (1 - 1 / options.experts)
+    pairs = {name: zip(seconds[name], seconds["one expert"], strict=True) for name in seconds}
+    found = {
+        "model": options.model,
+        "device": str(models["one expert"].device),
+        "experts": options.experts,
+        "questions": options.questions,
+        "tokens_per_label": options.max_new_tokens,
+        "seconds_per_label": {name: statistics.median(taken) / options.questions for name, taken in seconds.items()},
+        "cost_relative_to_one_expert": {
+            name: statistics.median(left / right for left, right in both) for name, both in pairs.items()
+        },
+        "memory_relative_to_one_expert": weight_bytes(ours) / one,
+        "same_responses": {
+            name: sum(a == b for a, b in zip(said[name], said["w2sg"], strict=True)) / options.questions
+            for name in ("one after the other", "peft's mixed batches")
+        },
+    }
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    json.dump(found, sys.stdout, indent=1)
+    print()
+
+
+def adapted(model: Any) -> list[Any]:
+    from w2sg.models.adapters import AdaptedLinear
+
+    return [module for module in model.modules() if isinstance(module, AdaptedLinear)]
+
+
+if __name__ == "__main__":
+    main()
