@@ -22,6 +22,7 @@ from w2sg.elicit import ELICITORS
 from w2sg.elicit.clusters import CLUSTERINGS
 from w2sg.elicit.statements import WRITERS
 from w2sg.elicit.stopping import STOPPINGS
+from w2sg.ensemble.config import BoostingConfig
 from w2sg.models.base import EnsembleConfig, ModelConfig, RuntimeConfig
 from w2sg.models.fit_config import FitConfig, LoraConfig
 from w2sg.models.remote_config import EndpointConfig
@@ -148,6 +149,7 @@ def page() -> str:
         RuntimeConfig,
         EndpointConfig,
         Slice,
+        BoostingConfig,
     ):
         lines += [f"## {config.__name__}", "", *table(config)]
     lines += methods()

@@ -97,6 +97,28 @@ def test_out_of_bag_errors_and_what_items_do_not_have() -> None:
         boost(lambda *_: 0, lambda _: gold, gold, EXACT.model_copy(update={"prior": "pretrained"}), rounds=1, seed=0)
 
 
+def test_boosted_stumps_beat_as_many_bagged_ones() -> None:
+    """On a disc inside a ring no stump is right; what is gained over equal votes is the weighting's doing."""
+    points = np.random.default_rng(0).normal(size=(400, 2))
+    gold = (np.hypot(points[:, 0], points[:, 1]) < 1.1).astype(np.int64)
+
+    def accuracy(config: BoostingConfig, equal: bool) -> float:
+        found = boost(
+            lambda weights, number: DecisionTreeClassifier(max_depth=1, random_state=number).fit(points, gold, weights),
+            lambda stump: stump.predict(points),
+            gold,
+            config,
+            rounds=20,
+            seed=0,
+        )
+        answers = np.array([stump.predict(points) for stump in found.experts])
+        weights = [1.0] * len(answers) if equal else found.weights
+        return float((vote(answers, weights, 2) == gold).mean())
+
+    bagged = accuracy(EXACT.model_copy(update={"draw": "count", "reweight": False}), equal=True)
+    assert accuracy(EXACT, equal=False) > 0.9 > 0.8 > bagged
+
+
 def test_mixtures_and_votes_by_hand() -> None:
     chances = np.array([[[0.9, 0.1]], [[0.2, 0.8]]])
     assert mix(chances, [1, 3]).tolist() == [[pytest.approx(0.375), pytest.approx(0.625)]]

@@ -119,6 +119,37 @@ def test_under_the_new_weights_the_expert_is_as_wrong_as_the_prior(
         assert weighted_error(weights, wrong, np.ones_like(wrong)) == pytest.approx(found.prior, abs=1e-9)
 
 
+def test_several_rounds_equal_the_naive_loop() -> None:
+    """The specification's pseudocode, token by token, with the base's error under equal weights as the prior."""
+    random, count, cap, shrink = np.random.default_rng(2), 60, 3.0, 0.7
+    base = (random.random(count) < 0.5).tolist()
+    share = [1 / count] * count
+    weights = equal_weights(count)
+    for _ in range(4):
+        wrong = (random.random(count) < 0.25).tolist()
+        error = sum(own for own, bit in zip(share, wrong, strict=True) if bit)
+        prior = sum(base) / count
+        alpha = shrink * (math.log((1 - error) / error) - math.log((1 - prior) / prior))
+        share = [own * math.exp(min(alpha, 1.0) * bit) for own, bit in zip(share, wrong, strict=True)]
+        total = sum(share)
+        share = [own / total for own in share]
+        for _ in range(1000):
+            clipped = [min(own, cap / count) for own in share]
+            share = [own / sum(clipped) for own in clipped]
+        found = verdict(
+            np.array(wrong),
+            weights=weights,
+            base=np.array(base),
+            prior="pretrained",
+            shrinkage=shrink,
+            largest_step=1.0,
+            largest_weight=cap,
+        )
+        assert (found.error, found.prior, found.alpha) == pytest.approx((error, prior, alpha))
+        assert found.weights / count == pytest.approx(share)
+        weights = found.weights
+
+
 def test_the_symmetric_form_is_the_same() -> None:
     random = np.random.default_rng(1)
     weights, wrong = normalised(random.random(100)), random.random(100) < 0.3

@@ -82,6 +82,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "cascade-imitation": {"schedule": "cascade"},
     "ensemw2s": {"supervisor": "boosted"},
     "ensemw2s-uniform": {"supervisor": {"kind": "boosted", "weights": "uniform"}},
+    "ensemw2s-experts": {"supervisor": "boosted", "schedule": "as-is"},
     "single-expert": {"supervisor": {"kind": "boosted", "experts": 1}},
     "uniform-ensemble": {"supervisor": "committee"},
     "bagging": {"supervisor": {"kind": "committee", "differ": "texts"}},
