@@ -22,8 +22,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-ERRORS = {"posterior": (0.0, 0.001, 0.01, 0.05), "top-two": (0.001, 0.01, 0.05)}
-ROUNDS = (4, 8, 16)
+ERRORS = {"posterior": (0.0, 0.005, 0.01, 0.02, 0.05), "top-two": (0.01, 0.05)}
+ROUNDS = (4, 8)
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,8 @@ def replay(source: str, task: Any, samples: Sequence[Sequence[tuple[str | None, 
 
 def stop(task: Any, stopping: Any, answers: Sequence[str | None]) -> int:
     """Return how many of the answers the rule asks for."""
-    drawn = 0
-    while drawn < len(answers):
-        drawn = min(drawn + stopping.each, len(answers))
-        if stopping.settled(task, answers[:drawn], len(answers)):
-            break
-    return drawn
+    looks = stopping.looks(len(answers))
+    return next((drawn for drawn in looks if stopping.settled(task, answers[:drawn], len(answers))), len(answers))
 
 
 def leader(task: Any, answers: Sequence[str | None]) -> str | None:
@@ -105,7 +101,7 @@ def stored(options: argparse.Namespace) -> Iterator[tuple[str, Any, list[list[tu
         settings = step.settings
         if not isinstance(settings, SampleSettings) or settings.sampling.samples < options.least:
             continue
-        if settings.stopping.each is None and store.state(step) == "done":
+        if settings.stopping.more(0) is None and store.state(step) == "done":
             task = task_of(step)
             known = by_id(read_examples(store.folder(step.parents["task"]), ROLES))
             responses = read_responses(store.folder(step))

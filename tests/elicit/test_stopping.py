@@ -118,13 +118,20 @@ def test_answers_are_equal_as_the_task_says() -> None:
     assert votes(*(TASK.parse(text, Example("q", "How many?")) for text in texts), rule=Posterior())
 
 
+def test_rounds_grow_with_what_is_there() -> None:
+    assert list(Posterior().looks(40)) == [4, 8, 12, 16, 20, 25, 31, 38, 40]
+    assert list(Posterior(round=8).looks(8)) == [8]
+    assert list(Posterior().looks(1)) == [1]
+    assert list(Never().looks(40)) == [40]
+
+
 def test_rules_are_parts_by_name_and_change_nothing_unless_given() -> None:
     assert {STOPPINGS.get(name).model_fields["kind"].default for name in STOPPINGS} == set(STOPPINGS)
     for elicitor in (Alice, Vote):
         assert "stopping" not in elicitor().identity()
         given = elicitor.parse({"stopping": "posterior"}, "The test")
         assert given.stops == Posterior()
-        assert given.identity()["stopping"]["error"] == 0.01
+        assert given.identity()["stopping"]["error"] == 0.02
 
 
 def test_stopping_by_answers_and_grouping_by_texts_do_not_go_together() -> None:

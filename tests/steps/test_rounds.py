@@ -76,7 +76,7 @@ def test_what_is_drawn_is_the_beginning_of_all_samples(tmp_path: Path, stopping:
     assert counts["mute"] == 40
     assert outcome.summary["responses"] == sum(counts.values())
     assert outcome.summary["samples_per_question"] == sum(counts.values()) / 5
-    assert outcome.summary["share_of_samples"] == sum(counts.values()) / 200
+    assert outcome.summary["share_of_samples"] == pytest.approx(sum(counts.values()) / 200)
     assert outcome.summary["settled"] == sum(count < 40 for count in counts.values())
     assert outcome.cost.tokens_sampled == sum(row.tokens for rows in drawn.values() for row in rows)
     assert [path.name for path in tmp_path.iterdir()] == [RESPONSES]

@@ -59,7 +59,7 @@ class Alice(Elicitor):
 
     @model_validator(mode="after")
     def _votes_on_answers(self) -> Self:
-        if self.stopping.each is not None and not isinstance(self.clustering, Answers):
+        if self.stopping.more(0) is not None and not isinstance(self.clustering, Answers):
             raise ValueError(
                 "stopping looks at final answers, and clustering groups responses otherwise: let clustering be "
                 "answers, or stopping none"

@@ -6,7 +6,7 @@ A rule sees the answers alone, in sampling order. Drawing in rounds until a rule
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -33,10 +33,17 @@ STOPPINGS = Registry(
 class Stopping(Part):
     """Base of the rules."""
 
-    @property
-    def each(self) -> int | None:
-        """Samples drawn between two decisions; None where there is nothing to decide and all are drawn at once."""
+    def more(self, drawn: int) -> int | None:
+        """Return how many samples are drawn before the next decision, when `drawn` are there; None where there is
+        nothing to decide, so that all are drawn at once."""
         return None
+
+    def looks(self, samples: int) -> Iterator[int]:
+        """Yield how many samples there are at every decision, `samples` the last."""
+        drawn = 0
+        while drawn < samples:
+            drawn = min(drawn + (self.more(drawn) or samples), samples)
+            yield drawn
 
     @abstractmethod
     def settled(self, task: Task, answers: Sequence[str | None], samples: int) -> bool:
@@ -61,14 +68,14 @@ class Sequential(Stopping):
     """Base of the rules that look at the vote after every round and stop at a stated risk. A vote without a single
     readable answer is never settled, as one more sample could decide it."""
 
-    error: float = Field(0.01, ge=0, lt=0.5)
-    """The risk at which a question is settled: 0 stops only where the samples left cannot change the leader."""
-    round: int = Field(8, ge=1)
-    """Samples drawn before the first decision, and between two."""
+    error: float = Field(0.02, ge=0, lt=0.5)
+    """The risk at which a question is settled."""
+    round: int = Field(4, ge=1)
+    """Samples drawn before the first decision, and between two; a quarter of those there are, where that is more, so
+    that few rounds are spent on the last questions."""
 
-    @property
-    def each(self) -> int:
-        return self.round
+    def more(self, drawn: int) -> int:
+        return max(self.round, drawn // 4)
 
     @abstractmethod
     def risk(self, clusters: Sequence[Cluster], drawn: int, samples: int) -> float:
@@ -94,7 +101,7 @@ class Posterior(Sequential):
     it the posterior, and the samples left are drawn from that; the chances that a rival ends ahead are added up, and
     so bound the chance that any does. Answers not seen yet are one rival with no vote, ahead of each of them. Equal
     counts go to the answer seen first, as in the vote. The chance is one over questions under that prior, not a bound
-    for each question.
+    for each question. With the error 0 a question ends only where the samples left cannot change the leader.
     """
 
     kind: Literal["posterior"] = "posterior"
@@ -119,6 +126,8 @@ class TopTwo(Sequential):
     """
 
     kind: Literal["top-two"] = "top-two"
+    error: float = Field(0.05, ge=0, lt=0.5)
+    """The risk at which a question is settled."""
 
     def risk(self, clusters: Sequence[Cluster], drawn: int, samples: int) -> float:
         first, second = (len(cluster.members) for cluster in (*clusters, Cluster("", (), 0))[:2])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,24 +64,24 @@ def _rounds(
     speaker: Speaker,
 ) -> Iterator[Path]:
     """Yield the folder of every round. Only the answers to questions still open are held."""
-    assert stopping.each is not None
     known = by_id(examples, "questions")
     answers: dict[str, list[str | None]] = {id: [] for id in known}
     everything, drawn = len(known) * sampling.samples, 0
-    while answers:
-        size = min(stopping.each, sampling.samples - drawn)
+    for look in stopping.looks(sampling.samples):
+        if not answers:
+            break
         folder = work.folder / ROUNDS / f"{drawn:06d}"
         done = everything - len(answers) * (sampling.samples - drawn)
         keep_replies(
             replace(work, folder=folder, progress=beginning_at(work.progress, done, everything)),
             _requests(task, examples, set(answers), drawn),
             len(answers),
-            sampling.model_copy(update={"samples": size}),
+            sampling.model_copy(update={"samples": look - drawn}),
             seed,
             speaker,
         )
         yield folder
-        drawn += size
+        drawn = look
         for id, rows in read_responses(folder):
             answers[id] += [task.parse(row.text, known[id]) for row in rows]
             if stopping.settled(task, answers[id], sampling.samples):
@@ -113,7 +112,7 @@ def _saving(folder: Path, samples: int, stopping: Stopping) -> dict[str, Any]:
     counts = [len(rows) for _, rows in read_responses(folder)]
     mean = sum(counts) / len(counts) if counts else None
     return {
-        "rounds": ceil(max(counts, default=0) / (stopping.each or samples)),
+        "rounds": sum(look <= max(counts, default=0) for look in stopping.looks(samples)),
         "settled": sum(count < samples for count in counts),
         "samples_per_question": mean,
         "share_of_samples": None if mean is None else mean / samples,

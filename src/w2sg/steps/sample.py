@@ -66,7 +66,7 @@ def run(step: Step, work: Workspace) -> Outcome:
     task = task_of(step)
     examples = in_slice(read_examples(work.parents["task"], settings.roles), settings.slice)
     speaker = local(settings.model, work)
-    if settings.stopping.each is not None:
+    if settings.stopping.more(0) is not None:
         return keep_rounds(work, task, examples, settings.sampling, settings.stopping, settings.seed, speaker)
     requests = (Request(example.id, ask(task.prompt(example))) for example in examples)
     return keep_replies(work, requests, len(examples), settings.sampling, settings.seed, speaker)
