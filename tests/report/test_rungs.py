@@ -1,6 +1,7 @@
 """The rungs of a cascade in the report: by hand, and shown."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -25,6 +26,12 @@ def arm(method, right, seed, labels, model, below=()):
 
 def cascade(seed, low, high):
     return arm("cascade", high, seed, "110", "big", below=(arm("cascade (rung 1 of 2)", low, seed, "10", "mid"),))
+
+
+def unsure(one):
+    """The arm, with labels that state a confidence."""
+    labels = [replace(label, confidence=0.5) for label in one.labels]
+    return replace(one, labels=labels, below=tuple(map(unsure, one.below)))
 
 
 def test_by_hand():
@@ -53,7 +60,9 @@ def test_an_arm_that_is_no_cascade_has_no_rungs_and_labels_may_lack_gold():
 
 def test_rungs_are_shown_and_not_compared():
     found = collect(
-        [cascade(0, "1000", "1110"), arm("untuned", "1000", None, "", "big")], RunMeta("n", "c", "0"), resamples=50
+        [unsure(cascade(0, "1000", "1110")), arm("untuned", "1000", None, "", "big")],
+        RunMeta("n", "c", "0"),
+        resamples=50,
     )
     assert found.methods("t") == ["cascade", "untuned"]
     assert len(found.rungs) == 2
@@ -65,4 +74,6 @@ def test_rungs_are_shown_and_not_compared():
     out = io.StringIO()
     show(found, Console(file=out, width=80, color_system=None))
     assert "  1 mid" in out.getvalue()
+    text = " ".join(line[:20].strip() for line in out.getvalue().splitlines())
+    assert "cascade (rung 1 of 2) stated" in text  # names that differ at their end stay whole
     assert max(len(line) for line in out.getvalue().splitlines()) <= 80

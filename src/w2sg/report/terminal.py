@@ -98,7 +98,7 @@ def _rungs(results: Results, task: str) -> list[RenderableType]:
     rows = [row for row in results.rungs if row.task == task]
     if not rows:
         return []
-    grid = _grid("rungs")
+    grid = _grid("rungs", whole=True)
     strata = [one.stratum for one in rows[0].accuracies if one.stratum != "all" or len(rows[0].accuracies) == 1]
     for name in ("labels %", *(f"{stratum} %" for stratum in strata)):
         grid.add_column(name, justify="right", no_wrap=True)
@@ -115,7 +115,7 @@ def _confidence(results: Results, task: str) -> list[RenderableType]:
     rows = [row for row in results.reliability if row.task == task]
     if not rows:
         return []
-    grid = _grid("confidence")
+    grid = _grid("confidence", whole=True)
     for name in ("error %", "Brier %", "AUROC %", "area %"):
         grid.add_column(name, justify="right", no_wrap=True)
     for row in rows:
@@ -127,9 +127,10 @@ def _confidence(results: Results, task: str) -> list[RenderableType]:
     return [grid]
 
 
-def _grid(name: str) -> Table:
+def _grid(name: str, whole: bool = False) -> Table:
+    """Return an empty table whose first column holds names; a long one is cut, or with `whole` takes several lines."""
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    grid.add_column(name, no_wrap=True, overflow="ellipsis", max_width=20)
+    grid.add_column(name, no_wrap=not whole, overflow="fold" if whole else "ellipsis", max_width=20)
     return grid
 
 
