@@ -22,7 +22,7 @@ import os
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ STAGES = ("samples", "clusters", "statements", "attempts", "rewrites")
 class Clock:
     """Seconds by stage, and how many questions the student was asked to revise."""
 
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     asked: int = 0
 
     @contextmanager
@@ -229,7 +229,7 @@ def ours(plan: Any, store: Any) -> tuple[float, Clock]:
     targets = arm.node.tuned.parents["targets"]
     runtime = plan.experiment.runtime
     start = time.perf_counter()
-    run_steps([targets], store, runtime, workers=1)
+    run_steps((targets,), store, runtime, workers=1)
     whole = time.perf_counter() - start
     rewrite = targets.parents["rewrites"]
     parts = {"attempts": rewrite.parents["attempts"], "rewrites": rewrite}
@@ -238,8 +238,8 @@ def ours(plan: Any, store: Any) -> tuple[float, Clock]:
             parts["statements"] = step
         elif step.kind == "label":
             parts["clusters"], parts["samples"] = step, step.parents["samples"]
-    seconds = Counter({name: store.record(step)["cost"]["seconds"] for name, step in parts.items()})
-    return whole, Clock(seconds, store.record(rewrite)["summary"]["questions"])
+    seconds = {name: store.record(step)["cost"]["seconds"] for name, step in parts.items()}
+    return whole, Clock(defaultdict(float, seconds), store.record(rewrite)["summary"]["questions"])
 
 
 def prepare(plan: Any, store: Any) -> Stage:
@@ -253,7 +253,7 @@ def prepare(plan: Any, store: Any) -> Stage:
     labels = arm.node.tuned.parents["targets"].parents["labels"]
     sample = next(step for step in labels.ancestors() if step.kind == "sample")
     tuned, experiment = sample.parents["model"], plan.experiment
-    run_steps([tuned], store, experiment.runtime, workers=1)
+    run_steps((tuned,), store, experiment.runtime, workers=1)
     method = experiment.methods["alice"]
     return Stage(
         task=task_of(sample),

@@ -186,7 +186,7 @@ def small(path: Path, folder: Path, kind: str, models: list[Path], methods: list
     source = folder / f"{kind}.jsonl"
     source.write_text("".join(json.dumps(row) + "\n" for row in rows(kind)))
     split = {"supervise": 4, "validate": 0, "transfer": 8, "test_id": 3, "near_duplicates": "exact"}
-    task = {"kind": kind, "train": str(source), "split": split}
+    task: dict[str, Any] = {"kind": kind, "train": str(source), "split": split}
     if kind == "gsm8k":
         task["last_number"] = True  # random texts hold numbers and no marks
     settings: dict[str, Any] = {
