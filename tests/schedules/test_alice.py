@@ -214,6 +214,8 @@ def test_several_teachers_are_heard_together(tmp_path: Path) -> None:
     (arm,) = plan.arms
     assert len(labels_of(arm)) == 2
     assert len(read_scores(store.folder(arm.scores))) == 14
+    results = collect(*gather(plan, store), resamples=50)
+    assert {name for row in results.reliability for name in row.used_by} == {"two", "two (supervisor 2)"}
     with pytest.raises(ConfigError, match="'two' has 2 supervisors, and its recipe learns from one"):
         plan_of(tmp_path, {"two": {"supervisor": both}})
 

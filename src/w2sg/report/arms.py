@@ -16,7 +16,8 @@ class ArmResult:
     `control` says whether it stands under the experiment's controls; only the others are judged. Costs and `steps`
     (fingerprints, the scoring step last) cover every step that the arm rests on. `labels` are the weak labels it
     learnt from, `rewrites` what its student made of them where it rewrites. `model` is the name of the model that
-    was judged; `below` are the rungs of a cascade under it, the lowest first, each an arm that is not compared.
+    was judged; `below` are the rungs of a cascade under it, the lowest first, each an arm that is not compared;
+    `other_labels` are those of further supervisors, where there are several.
     """
 
     task: str
@@ -32,6 +33,7 @@ class ArmResult:
     rewrites: Sequence[RewriteScore] = ()
     model: str = ""
     below: tuple[ArmResult, ...] = ()
+    other_labels: tuple[Sequence[LabelScore], ...] = ()
 
 
 @dataclass(frozen=True)

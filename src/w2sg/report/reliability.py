@@ -74,13 +74,18 @@ def reliability_rows(
 
 
 def _sets(by_method: Mapping[str, Sequence[ArmResult]]) -> dict[_Labels, list[str]]:
-    """Return the different sets of labels, each with the names of the arms, and rungs of arms, that learnt from it."""
+    """Return the different sets of labels, those of each supervisor for itself, each with the names of the arms, and
+    rungs of arms, that learnt from it."""
     found: dict[_Labels, list[str]] = {}
     for method, members in by_method.items():
         for number, rungs in enumerate(zip(*map(chain, members), strict=True), start=1):
-            labels = tuple((rung.seed, label) for rung in rungs for label in rung.labels)
-            if labels:
-                found.setdefault(labels, []).append(rung_name(method, number, len(chain(members[0]))))
+            name = rung_name(method, number, len(chain(members[0])))
+            for place in range(1 + len(rungs[0].other_labels)):
+                labels = tuple(
+                    (rung.seed, label) for rung in rungs for label in (rung.labels, *rung.other_labels)[place]
+                )
+                if labels:
+                    found.setdefault(labels, []).append(f"{name} (supervisor {place + 1})" if place else name)
     return found
 
 

@@ -127,7 +127,8 @@ class ReliabilityRow(Part):
     task: str
     """The task's name."""
     used_by: tuple[str, ...]
-    """The methods, controls and rungs of cascades that learnt from these labels."""
+    """The methods, controls and rungs of cascades that learnt from these labels; the second and further supervisors
+    of one are named beside it."""
     stage: Stage
     """`stated`: as the supervisor's samples gave it; `calibrated`: after calibration on `validate`, as it was used."""
     seeds: int
@@ -192,6 +193,6 @@ class RungRow(Part):
     accuracies: tuple[RungAccuracy, ...]
     """Its accuracy by stratum, `all` last."""
     labels: int
-    """Graded labels that it learnt from, of all seeds together."""
+    """Graded labels that it learnt from, of all seeds together; the first supervisor's where there are several."""
     labels_right: Measured | None
     """The share of them that is right; null where none is graded."""

@@ -28,7 +28,8 @@ from w2sg.tasks.base import TaskConfig
 @dataclass(frozen=True)
 class Arm:
     """One row of the result: a task, a method, a seed; the model it makes, its answers and their grades. `below` are
-    the models that a cascade makes on its way, the lowest rung first, graded likewise."""
+    the models that a cascade makes on its way, the lowest rung first, graded likewise; `other_label_scores` the grades
+    of further supervisors' labels."""
 
     task: str
     method: str
@@ -41,12 +42,14 @@ class Arm:
     label_scores: Step | None = None
     rewrite_scores: Step | None = None
     below: tuple[Arm, ...] = ()
+    other_label_scores: tuple[Step, ...] = ()
 
     def leaves(self) -> list[Step]:
         """Return the steps that nothing rests on: the grades of the test, and of weak labels and rewrites if any, on
         every rung."""
         lower = [leaf for rung in self.below for leaf in rung.leaves()]
-        return [*lower, *(step for step in (self.scores, self.label_scores, self.rewrite_scores) if step is not None)]
+        own = [step for step in (self.scores, self.label_scores, self.rewrite_scores) if step is not None]
+        return [*lower, *own, *self.other_label_scores]
 
     def production(self) -> list[Step]:
         """Return the steps that make the model; answering and grading the test is not among them."""
@@ -169,5 +172,9 @@ def _arm(name: str, cast: Cast, product: Product, greedy: SamplingConfig) -> Arm
         below=tuple(
             _arm(f"{name} (rung {number} of {count})", cast, rung, greedy)
             for number, rung in enumerate(product.below, start=1)
+        ),
+        other_label_scores=tuple(
+            label_score_step(others, cast.task, cast.label(f"grades of the labels of supervisor {number} for {name}"))
+            for number, others in enumerate(product.others, start=2)
         ),
     )

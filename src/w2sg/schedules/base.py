@@ -40,13 +40,14 @@ class Parts:
 @dataclass(frozen=True)
 class Product:
     """What a method makes: the model to be judged; the weak labels that it learnt from, if any; the step that grades,
-    for the report, what its student made of them, if it rewrote them; and what a cascade makes on its way, the lowest
-    rung first."""
+    for the report, what its student made of them, if it rewrote them; what a cascade makes on its way, the lowest rung
+    first; and the labels of further supervisors, where there are several."""
 
     node: Node
     labels: Step | None = None
     rewrite_scores: Step | None = None
     below: tuple[Product, ...] = ()
+    others: tuple[Step, ...] = ()
 
 
 class Schedule(Config):
@@ -100,7 +101,10 @@ def lesson(
     graded = None
     if "rewrites" in more:
         graded = rewrite_score_step(targets, cast.label(f"grades of what {parts.name}{where} made of its labels"))
-    return Product(node, labels[LABELS_OF] if recipe.teaches_labels else None, graded)
+    if not recipe.teaches_labels:
+        return Product(node, rewrite_scores=graded)
+    first, *others = labels.values()
+    return Product(node, first, graded, others=tuple(others))
 
 
 def _labels(parts: Parts, cast: Cast, teacher: Node, student: Node, slice: Slice | None, where: str, who: str) -> Step:
@@ -115,7 +119,7 @@ def _labels(parts: Parts, cast: Cast, teacher: Node, student: Node, slice: Slice
     if isinstance(writer, Asked):
         speaker = {"teacher": teacher, "student": student}.get(writer.by)
         words = cast.label(f"statements by {writer.by} for {parts.name}{where}")
-        labels = state_step(labels, cast.task, writer, speaker, cast.seed, words)
+        labels = state_step(labels, cast.task, writer, speaker, cast.seed, words, cast.chunk)
     return labels
 
 

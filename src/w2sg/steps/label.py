@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from w2sg.config import Config
-from w2sg.errors import DataError
-from w2sg.records import Example, Response, WeakLabel, by_id
+from w2sg.records import ROLES, Example, Response, WeakLabel
 from w2sg.steps.base import Outcome, Step, Workspace
-from w2sg.steps.inputs import LABELS, read_examples, read_responses
+from w2sg.steps.inputs import LABELS, Examples, read_responses
 from w2sg.steps.task import task_of
 from w2sg.storage import write_rows
 from w2sg.tasks.base import Task
@@ -31,13 +30,11 @@ def run(step: Step, work: Workspace) -> Outcome:
     """Label every sampled question, holding one question's responses at a time."""
     labeller: Labeller = step.settings  # type: ignore[assignment]
     task = task_of(step)
-    examples = by_id(read_examples(work.parents["task"], ("supervise", "validate", "transfer", "test")), "items")
+    examples = Examples(work.parents["task"], ROLES)
     tally = Tally()
 
     def labels() -> Iterator[WeakLabel]:
         for id, responses in read_responses(work.parents["samples"]):
-            if id not in examples:
-                raise DataError(f"The responses answer a question {id!r} that the task does not hold.")
             yield tally.counted(labeller.label(task, examples[id], responses))
 
     write_rows(work.folder / LABELS, labels())

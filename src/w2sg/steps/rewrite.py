@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Literal
 from w2sg.config import Config, added
 from w2sg.decode.config import SamplingConfig
 from w2sg.errors import DataError
-from w2sg.records import Example, Response, WeakLabel, ask, by_id
+from w2sg.records import Example, Response, WeakLabel, ask
 from w2sg.seeding import stream
 from w2sg.steps.base import Outcome, Step, Workspace
-from w2sg.steps.inputs import read_examples, read_labels, read_responses
+from w2sg.steps.inputs import Examples, read_labels, read_responses
 from w2sg.steps.model import ModelRef, Node
 from w2sg.steps.replies import keep_replies, local
 from w2sg.steps.task import task_of
@@ -74,7 +74,7 @@ def run(step: Step, work: Workspace) -> Outcome:
     settings = step.settings
     assert isinstance(settings, RewriteSettings)
     task, shown = task_of(step), settings.shown
-    examples = by_id(read_examples(work.parents["task"], ("transfer",)), "transfer questions")
+    examples = Examples(work.parents["task"], ("transfer",))
 
     def requests() -> Iterator[Request]:
         for seen in told(work.parents, shown):

@@ -7,9 +7,9 @@ from pydantic import SerializeAsAny
 from w2sg.config import Config, added
 from w2sg.decode.config import SamplingConfig
 from w2sg.elicit.stopping import Never, Stopping
-from w2sg.records import Role, ask
+from w2sg.records import Example, Role, ask
 from w2sg.steps.base import Outcome, Step, Workspace
-from w2sg.steps.inputs import read_examples
+from w2sg.steps.inputs import Examples
 from w2sg.steps.model import ModelRef, Node
 from w2sg.steps.replies import keep_replies, local
 from w2sg.steps.rounds import keep_rounds
@@ -64,9 +64,11 @@ def run(step: Step, work: Workspace) -> Outcome:
     settings = step.settings
     assert isinstance(settings, SampleSettings)
     task = task_of(step)
-    examples = in_slice(read_examples(work.parents["task"], settings.roles), settings.slice)
+    examples: Examples | list[Example] = Examples(work.parents["task"], settings.roles)
+    if settings.slice is not None:
+        examples = in_slice(list(examples), settings.slice)
     speaker = local(settings.model, work)
     if settings.stopping.more(0) is not None:
-        return keep_rounds(work, task, examples, settings.sampling, settings.stopping, settings.seed, speaker)
+        return keep_rounds(work, task, list(examples), settings.sampling, settings.stopping, settings.seed, speaker)
     requests = (Request(example.id, ask(task.prompt(example))) for example in examples)
     return keep_replies(work, requests, len(examples), settings.sampling, settings.seed, speaker)

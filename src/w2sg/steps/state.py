@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import SerializeAsAny
 
-from w2sg.config import Config
+from w2sg.config import Config, added
 from w2sg.elicit.statements import Asked, Doubt, Template
-from w2sg.records import WeakLabel, by_id
+from w2sg.records import ROLES, WeakLabel
 from w2sg.seeding import derive
 from w2sg.steps.base import Outcome, Step, Workspace
-from w2sg.steps.inputs import LABELS, read_examples, read_labels, read_responses
+from w2sg.steps.inputs import LABELS, Examples, read_labels, read_responses
 from w2sg.steps.model import ModelRef, Node
 from w2sg.steps.replies import keep_replies, local
 from w2sg.steps.task import task_of
@@ -33,12 +33,16 @@ class StateSettings(Config):
     """The model of the run that it asks; none where it reaches a server of its own."""
     seed: int
     """The root of the random streams; 0 for greedy decoding, which draws nothing."""
+    chunk: int = added(2048, ge=1)
+    """Statements between two saves."""
 
 
-def state_step(labels: Step, task: Step, writer: Asked, node: Node | None, seed: int, label: str) -> Step:
+def state_step(
+    labels: Step, task: Step, writer: Asked, node: Node | None, seed: int, label: str, chunk: int = 2048
+) -> Step:
     """Return the step in which `writer`, asking `node` or a server of its own, adds statements to `labels`."""
     drawn = derive(seed, "state") if writer.temperature > 0 else 0
-    settings = StateSettings(writer=writer, model=None if node is None else node.ref, seed=drawn)
+    settings = StateSettings(writer=writer, model=None if node is None else node.ref, seed=drawn, chunk=chunk)
     return Step("state", settings, {"labels": labels, "task": task, **({} if node is None else node.parents())}, label)
 
 
@@ -49,7 +53,7 @@ def run(step: Step, work: Workspace) -> Outcome:
     settings = step.settings
     assert isinstance(settings, StateSettings)
     task, writer = task_of(step), settings.writer
-    examples = by_id(read_examples(work.parents["task"], ("supervise", "validate", "transfer", "test")), "items")
+    examples = Examples(work.parents["task"], ROLES)
 
     def doubts() -> Iterator[Doubt]:
         for label in read_labels(work.parents["labels"]):
@@ -65,7 +69,7 @@ def run(step: Step, work: Workspace) -> Outcome:
     if settings.model is not None:
         speaker = local(settings.model, work)
     assert speaker is not None
-    sampling = writer.sampling()
+    sampling = writer.sampling().model_copy(update={"chunk": settings.chunk})
     outcome = keep_replies(work, requests(), total, sampling, settings.seed, speaker, piecewise=settings.model is None)
 
     def stated() -> Iterator[WeakLabel]:
