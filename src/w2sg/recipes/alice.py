@@ -72,8 +72,8 @@ class Alice(Recipe):
     judgements: int = added(8, ge=1)
     """Samples of a supervisor that judges, for each question and turn."""
     keep: Keep = added("judged")
-    """Which of its answers the student learns where all turns end without agreement: the one that moved most of the
-    supervisor's samples to it (`judged`; the later of equals), or the last."""
+    """Which of its answers the student learns where all turns end without agreement: the one that most of the
+    supervisor's samples gave after it was shown (`judged`; the later of equals), or the last."""
 
     @model_validator(mode="after")
     def _can_be_drawn(self) -> Self:
