@@ -48,10 +48,10 @@ def plan_of(folder: Path, methods: dict[str, Any], **changes: Any) -> Plan:
 
 
 def test_from_gold_to_a_student_and_the_same_experts_in_three_methods(tmp_path: Path) -> None:
-    small = {"supervisor": {"experts": 2}, "recipe": {"kind": "imitation", "keep_unparsed": True}}
-    plan = plan_of(
-        tmp_path, {"ensemw2s": small, "ensemw2s-uniform": small, "ensemw2s-experts": {"supervisor": {"experts": 2}}}
-    )
+    supervisor = {"experts": 2, "boosting": {"prior": "vocabulary", "measured": "in-sample"}}
+    small = {"supervisor": supervisor, "recipe": {"kind": "imitation", "keep_unparsed": True}}
+    methods = {"ensemw2s": small, "ensemw2s-uniform": small, "ensemw2s-experts": {"supervisor": supervisor}}
+    plan = plan_of(tmp_path, methods)
     store = Store(tmp_path / "store")
     assert run_steps(plan.steps, store, RuntimeConfig(device="cpu"), workers=1) == len(plan.steps)
     kinds = [step.kind for step in plan.steps]

@@ -60,11 +60,6 @@ class Boosted(Supervisor):
         ref = cast.teacher
         if self.model is not None:
             ref = ModelRef.of(self.model, cast.teacher.content.get("dtype", "auto"))
-        if ref.is_ensemble:
-            raise ConfigError(
-                f"The model {ref.config.path!r} is an ensemble, and boosting makes experts from one model. Name one as "
-                "the teacher, or use the ensemble as it is (supervisor: teacher)."
-            )
         base, fit = Node(ref), self.fit or cast.teacher_fit
         rounds = rounds_of(cast, base, fit, self.boosting, self.experts, self.warm)
         words = cast.label(f"ensemble of {self.experts} boosted experts, {Path(ref.config.path).name}")
@@ -75,7 +70,16 @@ def rounds_of(
     cast: Cast, base: Node, fit: FitConfig, boosting: BoostingConfig, count: int, warm: bool = False
 ) -> list[Step]:
     """Return the rounds that make `count` experts of `base`: one resting on the other, or, where nothing is reweighted,
-    side by side."""
+    side by side.
+
+    Raises:
+        ConfigError: the base is an ensemble.
+    """
+    if base.ref.is_ensemble:
+        raise ConfigError(
+            f"The model {base.ref.config.path!r} is an ensemble, and experts are made from one model. Name one as the "
+            "teacher, or use the ensemble as it is (supervisor: teacher)."
+        )
     name = Path(base.ref.config.path).name
     targets = gold_targets(cast, "supervise", base)
     sampling, greedy = None, None
