@@ -17,9 +17,9 @@ from w2sg.config import Config
 from w2sg.decode.config import SamplingConfig
 from w2sg.elicit.statements import Doubt, Template
 from w2sg.elicit.vote import Vote
-from w2sg.records import Example, Response, Row, WeakLabel, ask, by_id
+from w2sg.records import Example, Response, Row, WeakLabel, ask
 from w2sg.steps.base import Outcome, Step, Workspace
-from w2sg.steps.inputs import LABELS, read_examples, read_responses
+from w2sg.steps.inputs import LABELS, Examples, read_responses
 from w2sg.steps.model import ModelRef, Node
 from w2sg.steps.replies import keep_replies, local
 from w2sg.steps.rewrite import Shown, Told, told
@@ -78,7 +78,7 @@ def run(step: Step, work: Workspace) -> Outcome:
 
     settings, task = step.settings, task_of(step)
     assert isinstance(settings, JudgeSettings)
-    examples = by_id(read_examples(work.parents["task"], ("transfer",)), "transfer questions")
+    examples = Examples(work.parents["task"], ("transfer",))
 
     def requests() -> Iterator[Request]:
         for seen in told(work.parents, _OWN):

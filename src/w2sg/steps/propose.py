@@ -10,9 +10,9 @@ from typing import Literal
 
 from w2sg.config import Config
 from w2sg.errors import DataError
-from w2sg.records import Example, Response, by_id
+from w2sg.records import Example, Response
 from w2sg.steps.base import Outcome, Step, Workspace
-from w2sg.steps.inputs import RESPONSES, read_examples, read_responses
+from w2sg.steps.inputs import RESPONSES, Examples, read_responses
 from w2sg.steps.rewrite import Shown, Told, told
 from w2sg.steps.task import task_of
 from w2sg.storage import write_rows
@@ -66,7 +66,7 @@ def run(step: Step, work: Workspace) -> Outcome:
     """
     settings, task = step.settings, task_of(step)
     assert isinstance(settings, ProposeSettings)
-    examples = by_id(read_examples(work.parents["task"], ("transfer",)), "transfer questions")
+    examples = Examples(work.parents["task"], ("transfer",))
     shown = Shown(uncertainty=False, order="own-first", bypass=settings.bypass, shuffle="none", seed=0)
     taken = kept = 0
 
