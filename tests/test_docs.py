@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from w2sg.cli.main import app
 from w2sg.runs.experiment import Experiment, read_experiment
+from w2sg.schedules.methods import CONTROLS, METHODS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
@@ -88,6 +89,12 @@ def test_every_experiment_can_be_read_and_opens_with_how_to_run_it(path: Path) -
     opening = path.read_text(encoding="utf-8").partition("\nname:")[0]
     assert re.search(r"^# command: ", opening, re.M)
     assert re.search(r"^# hardware: ", opening, re.M)
+
+
+def test_every_named_method_is_explained() -> None:
+    text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z0-9-]+)`", "".join(re.findall(r"^\|(.*?)\|", text, re.M))))
+    assert named == {*METHODS, *CONTROLS}
 
 
 def test_experiments_of_the_readme_can_be_read() -> None:
