@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from w2sg.models.base import Mixture
-from w2sg.models.mixture import doubt, log_mixture
+from w2sg.models.mixture import doubt, log_mixture, sampling_logits
 
 MIXTURES: tuple[Mixture, ...] = ("probability", "log-linear")
 
@@ -53,6 +53,22 @@ def test_what_one_expert_excludes_the_mean_keeps() -> None:
     logits = torch.tensor([[0.0, -math.inf], [0.0, 0.0]])
     assert log_mixture(logits, torch.ones(2), "probability").exp().tolist() == pytest.approx([0.75, 0.25])
     assert log_mixture(logits, torch.ones(2), "log-linear").exp().tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("mixture", MIXTURES)
+def test_sampling_mixes_alike(mixture: Mixture) -> None:
+    logits = 5 * torch.randn(3, 5, 7, generator=torch.Generator().manual_seed(0))
+    weights = torch.tensor([0.2, 1.0, 2.5], dtype=torch.float64)
+    found = sampling_logits(logits, weights, mixture)
+    assert torch.allclose(found, log_mixture(logits, weights, mixture), atol=1e-5)
+
+
+def test_sampling_has_a_least_probability() -> None:
+    """What no expert thinks possible stays a number, far below all that is ever drawn."""
+    logits = torch.tensor([[0.0, -math.inf], [0.0, -500.0]])
+    found = sampling_logits(logits, torch.ones(2), "probability")
+    assert found.tolist() == pytest.approx([0.0, math.log(torch.finfo(torch.float32).tiny)])
+    assert bool(sampling_logits(logits * math.nan, torch.ones(2), "probability").isnan().all())
 
 
 def test_half_precision_is_mixed_in_float32() -> None:

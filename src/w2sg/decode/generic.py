@@ -29,7 +29,7 @@ def respond(
     model: LanguageModel, branches: Sequence[Branch], config: SamplingConfig, runtime: RuntimeConfig, tick: Tick
 ) -> list[list[int]]:
     """Sample the tokens of every branch, the stop token included where there is one."""
-    slots = runtime.slots or (_CPU_SLOTS if model.device.type == "cpu" else _GPU_SLOTS)
+    slots = slots_of(model, runtime)
     order = sorted(range(len(branches)), key=lambda number: len(branches[number].prompt), reverse=True)
     tokens: list[list[int]] = [[] for _ in branches]
     with torch.inference_mode():
@@ -38,6 +38,11 @@ def respond(
             for name, row in zip(names, _batch(model, [branches[name] for name in names], config, tick), strict=True):
                 tokens[name] = row
     return tokens
+
+
+def slots_of(model: LanguageModel, runtime: RuntimeConfig) -> int:
+    """Return how many responses are sampled side by side."""
+    return runtime.slots or (_CPU_SLOTS if model.device.type == "cpu" else _GPU_SLOTS)
 
 
 def _batch(model: LanguageModel, branches: Sequence[Branch], config: SamplingConfig, tick: Tick) -> list[list[int]]:
@@ -78,20 +83,12 @@ class _State:
     """A batch in the middle of sampling: cache, attention mask, positions, and the logits of the next tokens."""
 
     def __init__(self, model: LanguageModel, prompts: Sequence[Sequence[int]]) -> None:
-        from transformers import DynamicCache
-        from transformers.cache_utils import DynamicLayer
-
         self._forward, self._device, self._pad = model.model, model.device, model.pad_id
         self._takes = inspect.signature(model.model.forward).parameters
         self.logits: torch.Tensor
         distinct = {id(prompt): prompt for prompt in prompts}
         self._start(list(distinct.values()))
-        # Plain key-value caches branch and divide; recurrent states and other kinds start from every prompt anew.
-        self.divisible = (
-            self._cached
-            and isinstance(self._cache, DynamicCache)
-            and all(type(layer) is DynamicLayer for layer in self._cache.layers)
-        )
+        self.divisible = self._cached and is_plain(self._cache)
         if len(distinct) < len(prompts):
             if self.divisible:
                 place = {key: number for number, key in enumerate(distinct)}
@@ -100,13 +97,8 @@ class _State:
                 self._start(prompts)
 
     def _start(self, prompts: Sequence[Sequence[int]]) -> None:
-        longest = max(map(len, prompts))
-        padding = [longest - len(prompt) for prompt in prompts]
-        ids = [[self._pad] * pad + list(prompt) for pad, prompt in zip(padding, prompts, strict=True)]
-        mask = [[0] * pad + [1] * len(prompt) for pad, prompt in zip(padding, prompts, strict=True)]
         self._cache: Any = None
-        self._mask = torch.tensor(mask, device=self._device)
-        self._ids = torch.tensor(ids, device=self._device)
+        self._ids, self._mask = padded(prompts, self._pad, self._device)
         self._run(self._ids, self._positions())
         self._cached = _holds_state(self._cache)
 
@@ -120,7 +112,7 @@ class _State:
             self._run(self._ids, self._positions())
 
     def _positions(self) -> torch.Tensor:
-        return (self._mask.cumsum(-1) - 1).clamp(min=0)
+        return positions_of(self._mask)
 
     def select(self, rows: torch.Tensor) -> None:
         """Keep the given rows, in that order; a row may be taken several times."""
@@ -135,6 +127,29 @@ class _State:
         output = self._forward(input_ids=ids, attention_mask=self._mask, use_cache=True, **extra)
         self._cache = getattr(output, "past_key_values", None)
         self.logits = output.logits[:, -1]
+
+
+def padded(prompts: Sequence[Sequence[int]], pad: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the ids of prompts, padded on the left to one length, and the mask of what is no padding."""
+    longest = max(map(len, prompts))
+    padding = [longest - len(prompt) for prompt in prompts]
+    ids = [[pad] * count + list(prompt) for count, prompt in zip(padding, prompts, strict=True)]
+    mask = [[0] * count + [1] * len(prompt) for count, prompt in zip(padding, prompts, strict=True)]
+    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
+
+
+def positions_of(mask: torch.Tensor) -> torch.Tensor:
+    """Return the position of every token among those that the mask shows."""
+    return (mask.cumsum(-1) - 1).clamp(min=0)
+
+
+def is_plain(cache: Any) -> bool:
+    """Return whether a cache is one of plain keys and values, whose rows can be taken out and repeated. Recurrent
+    states and other kinds start from every prompt anew."""
+    from transformers import DynamicCache
+    from transformers.cache_utils import DynamicLayer
+
+    return isinstance(cache, DynamicCache) and all(type(layer) is DynamicLayer for layer in cache.layers)
 
 
 def _holds_state(cache: Any) -> bool:

@@ -1,8 +1,8 @@
 """The one way responses are sampled: questions in fixed chunks, random streams keyed by question and sample.
 
 Chunks follow from the requests and the settings alone, so a killed run continues with the same bits. How tokens are
-computed is left to `decode.branching` (models of the Llama family), `decode.generic` (all others) and, for tests,
-`models.scripted`.
+computed is left to `decode.branching` (models of the Llama family), `decode.generic` (all others), `decode.drafting`
+(ensembles, where one expert drafts) and, for tests, `models.scripted`.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _respond(
             numbers = uniforms(seed, request.id, number, limit) if config.temperature > 0 else np.empty(0)
             branches[place, number] = Branch(prompt, limit, numbers)
     with threads(runtime.threads), enough_memory(f"sampling from {model.config.path!r}"):
-        found = engine_of(model)(model, list(branches.values()), config, runtime, tick)
+        found = engine_of(model, runtime)(model, list(branches.values()), config, runtime, tick)
     tokens = dict(zip(branches, found, strict=True))
     rows = []
     for place, request in enumerate(chunk):
@@ -128,12 +128,16 @@ def _respond(
     return rows
 
 
-def engine_of(model: LanguageModel) -> Engine:
-    """Return the engine that samples from `model`: the branching one where it knows the architecture."""
+def engine_of(model: LanguageModel, runtime: RuntimeConfig | None = None) -> Engine:
+    """Return the engine that samples from `model`: the drafting one where it is asked for and can, else the branching
+    one where it knows the architecture."""
+    from w2sg.decode import drafting
     from w2sg.decode.branching import respond as branch_off
     from w2sg.decode.generic import respond as run_batches
     from w2sg.decode.llama import LlamaForward
 
+    if runtime is not None and runtime.draft and drafting.fits(model.model):
+        return drafting.respond
     return branch_off if LlamaForward.fits(model.model) else run_batches
 
 

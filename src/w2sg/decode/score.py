@@ -14,11 +14,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from w2sg.decode.generic import padded, positions_of
 from w2sg.errors import ModelError
 from w2sg.models.base import RuntimeConfig
 from w2sg.models.hf import LanguageModel
 from w2sg.models.machine import enough_memory, threads
-from w2sg.models.mixture import EnsembleModule, doubt
+from w2sg.models.mixture import EnsembleModule, doubt, log_mixture
 from w2sg.records import Prompt
 
 _ELEMENTS = 1 << 26
@@ -117,18 +118,14 @@ def _width(model: LanguageModel) -> int:
 
 def _scores(model: LanguageModel, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[TextScore]:
     """Return the scores of one batch, run side by side."""
-    lengths = [len(prompt) + len(response) for prompt, response in pairs]
-    width, keep = max(lengths), max(len(response) for _, response in pairs) + 1
+    keep = max(len(response) for _, response in pairs) + 1
     # Padded on the left, so that the places of all responses are the last ones.
-    padding = [width - length for length in lengths]
-    rows = [[model.pad_id] * pad + [*prompt, *response] for pad, (prompt, response) in zip(padding, pairs, strict=True)]
-    ids = torch.tensor(rows, device=model.device)
-    mask = (torch.arange(width)[None] >= torch.tensor(padding)[:, None]).long().to(model.device)
+    ids, mask = padded([[*prompt, *response] for prompt, response in pairs], model.pad_id, model.device)
     logits_TBSV, weights = _logits(model, ids, mask, keep)
     chosen_BS = ids[:, -keep + 1 :] if keep > 1 else ids[:, :0]
     logits_TBSV = logits_TBSV[:, :, :-1]
     if isinstance(model.model, EnsembleModule):
-        kind, logs_BSV = model.model.mixture, model.model.mix(logits_TBSV)
+        kind, logs_BSV = model.model.mixture, log_mixture(logits_TBSV, weights, model.model.mixture)
     else:
         kind, logs_BSV = "probability", logits_TBSV[0].to(torch.promote_types(logits_TBSV.dtype, torch.float32))
         logs_BSV = logs_BSV.log_softmax(-1)
@@ -143,7 +140,7 @@ def _scores(model: LanguageModel, pairs: Sequence[tuple[Sequence[int], Sequence[
 
 def _logits(model: LanguageModel, ids: Tensor, mask: Tensor, keep: int) -> tuple[Tensor, Tensor]:
     """Return the last `keep` places' logits of every expert, of shape (T, batch, keep, V), and their weights."""
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    positions = positions_of(mask)
     if isinstance(model.model, EnsembleModule):
         logits, _ = model.model.expert_logits(ids, mask, positions, logits_to_keep=keep)
         return logits, model.model.weights

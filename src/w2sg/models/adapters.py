@@ -6,7 +6,7 @@ experts. Beside the base's weights, an expert takes the memory of its adapter.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -33,11 +33,14 @@ class AdaptedLinear(nn.Module):
         self.up: Tensor
         self.register_buffer("down", down, persistent=False)
         self.register_buffer("up", up, persistent=False)
+        self.only: int | None = None
+        """The one adapter that all rows are for; None while the rows are all experts'."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return base(x) plus what each row's adapter adds."""
         total: Tensor = self.base(x)
-        return add_adapted(total, x, self.down, self.up)
+        chosen = slice(None) if self.only is None else slice(self.only, self.only + 1)
+        return add_adapted(total, x, self.down[chosen], self.up[chosen])
 
 
 def add_adapted(total: Tensor, x: Tensor, down_TIR: Tensor, up_TRO: Tensor) -> Tensor:
@@ -64,6 +67,26 @@ class AdapterExperts(EnsembleModule):
         self.config, self.generation_config = base.config, base.generation_config
         for name, layer in adapted.items():
             base.set_submodule(name, layer)
+        self._adapted = list(adapted.values())
+
+    @property
+    def members(self) -> list[Any]:
+        """The base."""
+        return [self.base]
+
+    def alone(self, number: int) -> Callable[..., Any]:
+        """Return the forward pass of one expert."""
+
+        def forward(**inputs: Any) -> Any:
+            try:
+                for layer in self._adapted:
+                    layer.only = number
+                return self.base(**inputs)
+            finally:
+                for layer in self._adapted:
+                    layer.only = None
+
+        return forward
 
     def get_input_embeddings(self) -> nn.Module:
         """Return the base's embedding."""

@@ -73,6 +73,9 @@ class RuntimeConfig(Config):
     """Train several texts in one row, kept apart by their positions; `auto`: where the model uses flash attention."""
     slots: int = runtime(0, ge=0)
     """Sequences sampled side by side; 0 chooses."""
+    draft: int = runtime(0, ge=0, le=16)
+    """Tokens of an ensemble's responses that one expert drafts before all check them together; 0 = none. The responses
+    stay the same. It pays where passes of the whole ensemble are dear, as of experts that are whole models on a GPU."""
     processes: int = runtime(1, ge=1)
     """Training processes (through torchrun)."""
     checkpoint_every_seconds: float = runtime(60.0, ge=0)
