@@ -72,5 +72,12 @@ def test_the_published_settings_keep_what_makes_a_method(name: str) -> None:
             assert value == getattr(found, "kind", found)
 
 
+def test_one_answer_is_no_agreement_that_could_be_copied() -> None:
+    """With a single sample per question every question would be copied, and the row be one of imitation."""
+    published = method("alice-on-greedy", preset="paper")
+    assert published.elicit.identity()["samples"] == 1
+    assert published.recipe.identity()["bypass"] is False
+
+
 def test_controls_are_the_same_under_every_preset() -> None:
     assert all(method(name, preset="paper") == method(name) for name in CONTROLS)

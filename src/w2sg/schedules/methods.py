@@ -65,7 +65,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "alice-adaptive": {"elicit": {"kind": "alice", "stopping": "posterior"}, "recipe": "alice"},
     "alice-selected": {"elicit": "alice", "recipe": {"kind": "alice", "select": "agreement"}},
     "alice-multi-turn": {"elicit": "alice", "recipe": {"kind": "alice", "turns": 2}},
-    "alice-on-greedy": {"recipe": {"kind": "alice", "uncertainty": False}},
+    "alice-on-greedy": {"recipe": {"kind": "alice", "uncertainty": False, "bypass": False}},  # one answer always agrees
     "imitation-on-alice": {"elicit": "alice"},
     "alice-matched": {
         "elicit": "alice",
