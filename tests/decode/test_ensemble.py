@@ -52,22 +52,45 @@ def experts_of(folder: Path) -> list[LanguageModel]:
     return models
 
 
-def naive(folder: Path, config: SamplingConfig, mixture: Mixture, seed: int = 3) -> list[list[int]]:
+def naive(folder: Path, config: SamplingConfig, mixture: Mixture) -> list[list[int]]:
     """Responses from the definition: at every token, all experts read the whole text; their mixture is drawn from."""
-    experts, weights = experts_of(folder), read_ensemble(folder).weights
-    found = []
-    for request in REQUESTS:
-        prompt = experts[0].prompt_ids(request.prompt)
-        for number in range(config.samples):
-            numbers = uniforms(seed, request.id, number, config.max_new_tokens)
-            response: list[int] = []
-            while len(response) < config.max_new_tokens and not (response and response[-1] in experts[0].stop_ids):
-                ids = torch.tensor([prompt + response])
-                with torch.no_grad():
-                    rows = [expert.model(ids).logits[0, -1].numpy() for expert in experts]
-                response.append(draw(mixed(rows, weights, mixture), numbers[len(response)], config))
-            found.append(response)
-    return found
+    models, weights = experts_of(folder), read_ensemble(folder).weights
+    experts = [model.model for model in models]
+    return [
+        expected_of(experts, weights, models[0], request, number, config, mixture)
+        for request in REQUESTS
+        for number in range(config.samples)
+    ]
+
+
+def expected_of(
+    experts: Sequence[Any],
+    weights: Sequence[float],
+    speaker: LanguageModel,
+    request: Request,
+    number: int,
+    config: SamplingConfig = SAMPLED,
+    mixture: Mixture = "probability",
+) -> list[int]:
+    """One response; `speaker` knows the tokens."""
+    prompt, response = speaker.prompt_ids(request.prompt), list[int]()
+    numbers = uniforms(3, request.id, number, config.max_new_tokens)
+    while len(response) < config.max_new_tokens and not (response and response[-1] in speaker.stop_ids):
+        ids = torch.tensor([prompt + response])
+        with torch.no_grad():
+            rows = [expert(ids).logits[0, -1].numpy() for expert in experts]
+        response.append(draw(mixed(rows, weights, mixture), numbers[len(response)], config))
+    return response
+
+
+def scatter(models: Sequence[Any]) -> None:
+    """Give norms and biases, which are all alike in fresh models, values of their own."""
+    with torch.no_grad():
+        for number, model in enumerate(models):
+            generator = torch.Generator().manual_seed(number)
+            for weight in model.parameters():
+                if weight.dim() == 1:
+                    weight.add_(0.3 * torch.randn(weight.shape, generator=generator))
 
 
 def mixed(rows: Sequence[np.ndarray], weights: Sequence[float], mixture: Mixture) -> np.ndarray:
@@ -137,6 +160,32 @@ def test_adapters_that_cannot_be_stacked(tiny_model: TinyModel, tmp_path: Path) 
 def test_whole_models_of_different_families(tmp_path: Path, config: SamplingConfig) -> None:
     folder = model_ensemble(tmp_path / "ensemble", ["llama", "gpt_neox", "mamba"][:2], WEIGHTS[:2])
     check(folder, load(folder), config, "probability")
+
+
+@pytest.mark.parametrize(("family", "traits"), [("llama", {}), ("qwen2", {}), ("qwen3", {"head_dim": 8})])
+def test_whole_models_of_one_shape(tmp_path: Path, family: str, traits: dict[str, Any]) -> None:
+    """Stacked: with biases (qwen2), with normed heads (qwen3)."""
+    folder = model_ensemble(tmp_path / "ensemble", [family] * 3, WEIGHTS, **traits)
+    model = load(folder)
+    assert isinstance(model.model, SeparateExperts)
+    scatter(model.model.members)
+    model.model.double()
+    assert LlamaForward.fits(model.model)
+    experts = model.model.members
+    expected = [
+        expected_of(experts, WEIGHTS, model, request, number)
+        for request in REQUESTS
+        for number in range(SAMPLED.samples)
+    ]
+    found = responses(model, SAMPLED)
+    assert [(row.text, row.tokens) for row in found] == [(model.text(ids), len(ids)) for ids in expected]
+
+
+def test_models_of_different_shapes_are_not_stacked(tmp_path: Path) -> None:
+    folder = model_ensemble(tmp_path / "ensemble", ["llama", "qwen2"], WEIGHTS[:2])
+    model = load(folder)
+    assert not LlamaForward.fits(model.model)
+    assert all(LlamaForward.fits(expert) for expert in model.model.members)
 
 
 def test_an_expert_without_a_cache_to_continue(tmp_path: Path) -> None:

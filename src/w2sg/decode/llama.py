@@ -4,8 +4,9 @@ It computes what the model's own forward computes, from the same weights, with t
 run once and their keys and values handed to a `decode.cohort`, and one step advances many cohorts in one set of
 matrix products, each attending to its own cache.
 
-Of an ensemble of adapters every token is a row for each expert, in blocks of one expert after the other, so that the
-products with the base's weights are one for all. To a cohort an ensemble of T experts is a model with T times the
+Of an ensemble every token is a row for each expert, in blocks of one expert after the other: where the experts are
+adapters, the products with the base's weights are one for all; small whole models of one shape are stacked, and each
+product is a batch of all of theirs. To a cohort an ensemble of T experts is a model with T times the
 heads, and a hidden state with T times the width.
 """
 
@@ -20,74 +21,68 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from w2sg.decode.cohort import Cohort
-from w2sg.models.adapters import AdaptedLinear, AdapterExperts, add_adapted
+from w2sg.models.adapters import AdaptedLinear, add_adapted
+from w2sg.models.mixture import EnsembleModule
 
 _CLASSES = ("LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM")
 _FUSED_BYTES = 1 << 28
-"""Models up to this size get copies of their projections joined into larger products; beyond, copies cost memory."""
+"""Models up to this size get copies of their projections joined into larger products, and ensembles of whole models
+copies of their weights stacked; beyond, copies cost memory."""
 
 
 class LlamaForward:
-    """The weights of a model of the Llama family, or of adapters on one, arranged for sampling. Valid while the weights
-    are not changed."""
+    """The weights of a model of the Llama family, or of an ensemble of such, arranged for sampling. Valid while the
+    weights are not changed."""
 
     def __init__(self, model: Any) -> None:
-        self._experts = model if isinstance(model, AdapterExperts) else None
+        self._experts = model if isinstance(model, EnsembleModule) else None
         self.copies: int = 1 if self._experts is None else self._experts.count
         """Rows per token: one for each expert of an ensemble."""
-        model = model if self._experts is None else self._experts.base
-        config, body = model.config, model.model
+        members = _members(model)
+        config, body = members[0].config, members[0].model
         self.heads: int = config.num_attention_heads
         self.kv_heads: int = config.num_key_value_heads
         self.head_dim: int = body.layers[0].self_attn.head_dim
         self.scale: float = body.layers[0].self_attn.scaling
         self.eps: float = config.rms_norm_eps
-        self._embedding: Tensor = body.embed_tokens.weight
-        self._norm: Tensor = body.norm.weight
-        self._head = model.lm_head
+        self._embeddings: list[Tensor] = [member.model.embed_tokens.weight for member in members]
+        self._norm = _scales([member.model.norm.weight for member in members])
+        self._head = _Product.together([_Product.of((member.lm_head,), False) for member in members])
         self._rotary = body.rotary_emb
-        fuse = sum(weight.numel() * weight.element_size() for weight in model.parameters()) <= _FUSED_BYTES
-        self.layers = [_Layer.of(layer, fuse) for layer in body.layers]
+        fuse = _size(members) <= _FUSED_BYTES
+        stacks = zip(*(member.model.layers for member in members), strict=True)
+        self.layers = [_Layer.together([_Layer.of(layer, fuse) for layer in stack]) for stack in stacks]
         self._tables = self._rotations(256)
 
     @staticmethod
     def fits(model: Any) -> bool:
-        """Tell whether the forward pass here is the model's own: its class, plain weights, full attention."""
-        model = model.base if isinstance(model, AdapterExperts) else model
-        if type(model).__name__ not in _CLASSES:
+        """Tell whether the forward pass here is the model's own: its class, plain weights, full attention; of several
+        models, whether they are small and of one shape."""
+        members = _members(model)
+        if not all(map(_known, members)):
             return False
-        config = model.config
-        return (
-            config.hidden_act == "silu"
-            and not getattr(config, "sliding_window", None)
-            and all(kind == "full_attention" for kind in getattr(config, "layer_types", None) or [])
-            and config.rope_parameters.get("rope_type", "default") in ("default", "linear", "llama3", "yarn")
-            and all(_plain(layer) for layer in model.model.layers)
-            and type(model.lm_head) is torch.nn.Linear
-        )
+        return len(members) == 1 or (_size(members) <= _FUSED_BYTES and len(set(map(_shape, members))) == 1)
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self._embedding.device
+        return self._embeddings[0].device
 
     @property
     def dtype(self) -> torch.dtype:
         """The number format of weights and caches."""
-        return self._embedding.dtype
+        return self._embeddings[0].dtype
 
     @property
     def bytes_per_token(self) -> int:
         """What a token's keys and values take in a cache."""
-        return self.copies * 2 * len(self.layers) * self.kv_heads * self.head_dim * self._embedding.element_size()
+        return self.copies * 2 * len(self.layers) * self.kv_heads * self.head_dim * self._embeddings[0].element_size()
 
     def logits(self, hidden_BH: Tensor) -> Tensor:
         """Return next-token logits of final hidden states; of an ensemble, log-probabilities of the mixture."""
-        hidden = hidden_BH.view(len(hidden_BH) * self.copies, -1)
-        logits: Tensor = self._head(F.rms_norm(hidden, hidden.shape[-1:], self._norm, self.eps))
-        if self._experts is None:
-            return logits
-        return self._experts.mix(logits.view(len(hidden_BH), self.copies, -1).transpose(0, 1))
+        rows = hidden_BH.view(len(hidden_BH), self.copies, -1).transpose(0, 1).flatten(0, 1)
+        logits = self._head(_normed(rows, self._norm, self.eps))
+        return logits if self._experts is None else self._experts.mix(logits.view(self.copies, len(hidden_BH), -1))
 
     def prefill(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         """Run prompts, and return the final hidden state of each prompt's last token, and the prompts' keys and
@@ -97,7 +92,7 @@ class LlamaForward:
         # Padded on the right: a causal mask alone keeps prompts from seeing padding.
         ids = torch.tensor([[*prompt, *[0] * (longest - len(prompt))] for prompt in prompts], device=self.device)
         cos, sin = self._rotation(torch.arange(longest, device=self.device).repeat(count))
-        x = F.embedding(ids.view(-1), self._embedding).repeat(self.copies, 1)
+        x = self._embedded(ids.view(-1))
         cache = x.new_empty(len(self.layers), 2, count, self.copies * self.kv_heads, longest, self.head_dim)
         for number, layer in enumerate(self.layers):
             q, k, v = self._project(layer, x, cos, sin)
@@ -114,7 +109,7 @@ class LlamaForward:
     def step(self, ids_B: Tensor, positions_B: Tensor, cohorts: Sequence[Cohort]) -> Tensor:
         """Feed one token to every row of every cohort, in order, and return the final hidden states."""
         cos, sin = self._rotation(positions_B)
-        x = F.embedding(ids_B, self._embedding).repeat(self.copies, 1)
+        x = self._embedded(ids_B)
         for number, layer in enumerate(self.layers):
             q, k, v = self._project(layer, x, cos, sin)
             q = q * self.scale
@@ -126,14 +121,19 @@ class LlamaForward:
             x = self._finish(layer, x, parts[0] if len(parts) == 1 else torch.cat(parts))
         return self._joined(x.view(self.copies, len(ids_B), -1))
 
+    def _embedded(self, ids: Tensor) -> Tensor:
+        """Return the embeddings of tokens, of shape (expert x token, width)."""
+        parts = [F.embedding(ids, table) for table in self._embeddings]
+        return torch.cat(parts) if len(parts) > 1 else parts[0].repeat(self.copies, 1)
+
     def _project(self, layer: _Layer, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return rotated queries and keys, and values, each of shape (token, head, dimension)."""
-        normed = F.rms_norm(x, x.shape[-1:], layer.norm, self.eps)
+        normed = _normed(x, layer.norm, self.eps)
         joined = layer.qkv(normed).view(len(x), -1, self.head_dim)
         qk, v = joined[:, : -self.kv_heads], joined[:, -self.kv_heads :]
-        if layer.q_norm is not None:
-            q = F.rms_norm(qk[:, : self.heads], (self.head_dim,), layer.q_norm, self.eps)
-            k = F.rms_norm(qk[:, self.heads :], (self.head_dim,), layer.k_norm, self.eps)
+        if layer.q_norm is not None and layer.k_norm is not None:
+            q = _normed(qk[:, : self.heads], layer.q_norm, self.eps)
+            k = _normed(qk[:, self.heads :], layer.k_norm, self.eps)
             qk = torch.cat((q, k), 1)
         # rotate_half as a roll, its minus signs in the table of sines
         turned = (qk * cos).addcmul_(qk.roll(self.head_dim // 2, -1), sin)
@@ -154,7 +154,7 @@ class LlamaForward:
         if self.copies > 1:
             mixed = mixed.view(len(mixed), self.copies, -1).transpose(0, 1).flatten(0, 1)
         x = layer.out.added_to(x, mixed)
-        gate_up = layer.gate_up(F.rms_norm(x, x.shape[-1:], layer.mlp_norm, self.eps))
+        gate_up = layer.gate_up(_normed(x, layer.mlp_norm, self.eps))
         width = gate_up.shape[-1] // 2
         return layer.down.added_to(x, F.silu(gate_up[:, :width]).mul_(gate_up[:, width:]))
 
@@ -168,7 +168,7 @@ class LlamaForward:
     def _rotations(self, count: int) -> tuple[Tensor, Tensor]:
         """Return cosines and signed sines for `count` positions, of shape (position, 1, dimension)."""
         positions = torch.arange(count, device=self.device)[None]
-        cos, sin = self._rotary(self._embedding[:1, None], positions)
+        cos, sin = self._rotary(self._embeddings[0][:1, None], positions)
         sign = torch.ones(self.head_dim, device=self.device, dtype=sin.dtype)
         sign[: self.head_dim // 2] = -1
         return cos[0, :, None], (sin[0] * sign)[:, None]
@@ -177,7 +177,8 @@ class LlamaForward:
 @dataclass(frozen=True)
 class _Product:
     """One or several linear maps of the same input, their outputs side by side, with what adapters add to them: for
-    each expert a product of `down` (input, rank) and `up` (rank, output)."""
+    each expert a product of `down` (input, rank) and `up` (rank, output). Weights of three dimensions are stacks, one
+    map for each expert's rows."""
 
     weights: tuple[Tensor, ...]
     biases: tuple[Tensor | None, ...]
@@ -194,17 +195,56 @@ class _Product:
             biases = (None if any(bias is None for bias in biases) else torch.cat(biases),)
         return cls(weights, biases, *_adapters(linears))
 
+    @classmethod
+    def together(cls, products: Sequence[_Product]) -> _Product:
+        """Return the products of several whole models as stacks; that of one as it is."""
+        if len(products) == 1:
+            return products[0]
+        weights = tuple(torch.stack(own) for own in zip(*(product.weights for product in products), strict=True))
+        biases = [
+            None if any(bias is None for bias in own) else torch.stack(own)[:, None]
+            for own in zip(*(product.biases for product in products), strict=True)
+        ]
+        return cls(weights, tuple(biases))
+
     def __call__(self, x: Tensor) -> Tensor:
-        parts = [F.linear(x, weight, bias) for weight, bias in zip(self.weights, self.biases, strict=True)]
+        parts = [_linear(x, weight, bias) for weight, bias in zip(self.weights, self.biases, strict=True)]
         return self._adapted(parts[0] if len(parts) == 1 else torch.cat(parts, -1), x)
 
     def added_to(self, residual: Tensor, x: Tensor) -> Tensor:
         """Return the residual plus the product, in one operation."""
-        total = torch.addmm(residual, x, self.weights[0].t())
-        return self._adapted(total if self.biases[0] is None else total.add_(self.biases[0]), x)
+        weight, bias = self.weights[0], self.biases[0]
+        if weight.dim() == 3:
+            blocks = residual.view(len(weight), -1, residual.shape[-1]), x.view(len(weight), -1, x.shape[-1])
+            total = torch.baddbmm(*blocks, weight.transpose(1, 2))
+            return (total if bias is None else total.add_(bias)).view_as(residual)
+        total = torch.addmm(residual, x, weight.t())
+        return self._adapted(total if bias is None else total.add_(bias), x)
 
     def _adapted(self, total: Tensor, x: Tensor) -> Tensor:
         return total if self.down is None or self.up is None else add_adapted(total, x, self.down, self.up)
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return the linear map of rows, or of each expert's block of rows by its own weights."""
+    if weight.dim() == 2:
+        return F.linear(x, weight, bias)
+    blocks, weight = x.view(len(weight), -1, x.shape[-1]), weight.transpose(1, 2)
+    mapped = torch.bmm(blocks, weight) if bias is None else torch.baddbmm(bias, blocks, weight)
+    return mapped.flatten(0, 1)
+
+
+def _scales(weights: Sequence[Tensor]) -> Tensor:
+    """Return the scales of a norm: one model's (width), or a stack (expert, 1, width)."""
+    return weights[0] if len(weights) == 1 else torch.stack(list(weights))[:, None]
+
+
+def _normed(x: Tensor, scales: Tensor, eps: float) -> Tensor:
+    """Return rows divided by their root mean square, times the scales of their expert."""
+    if scales.dim() == 1:
+        return F.rms_norm(x, x.shape[-1:], scales, eps)
+    normed = F.rms_norm(x, x.shape[-1:], None, eps)
+    return (normed.reshape(len(scales), -1, x.shape[-1]) * scales).view(x.shape)
 
 
 def _base(linear: Any) -> Any:
@@ -254,6 +294,53 @@ class _Layer:
             gate_up=_Product.of((mlp.gate_proj, mlp.up_proj), fuse),
             down=_Product.of((mlp.down_proj,), fuse),
         )
+
+    @classmethod
+    def together(cls, layers: Sequence[_Layer]) -> _Layer:
+        """Return one layer of several whole models, with their weights stacked; that of one as it is."""
+        if len(layers) == 1:
+            return layers[0]
+        norms = {
+            name: None if getattr(layers[0], name) is None else _scales([getattr(layer, name) for layer in layers])
+            for name in ("norm", "mlp_norm", "q_norm", "k_norm")
+        }
+        products = {
+            name: _Product.together([getattr(layer, name) for layer in layers])
+            for name in ("qkv", "out", "gate_up", "down")
+        }
+        return cls(**norms, **products)  # type: ignore[arg-type]
+
+
+def _members(model: Any) -> list[Any]:
+    """Return the models of transformers that a model consists of: itself, an ensemble's base, or its whole models."""
+    return model.members if isinstance(model, EnsembleModule) else [model]
+
+
+def _size(members: Sequence[Any]) -> int:
+    return sum(weight.numel() * weight.element_size() for member in members for weight in member.parameters())
+
+
+def _shape(model: Any) -> str:
+    """Return what models that are stacked must have in common."""
+    config, first = model.config, model.model.layers[0].self_attn
+    shapes = [(name, tuple(weight.shape)) for name, weight in model.named_parameters(remove_duplicate=False)]
+    heads = config.num_attention_heads, config.num_key_value_heads, first.head_dim, first.scaling
+    return repr((type(model).__name__, shapes, heads, config.rms_norm_eps, sorted(config.rope_parameters.items())))
+
+
+def _known(model: Any) -> bool:
+    """Whether the forward pass here is that of one model."""
+    if type(model).__name__ not in _CLASSES:
+        return False
+    config = model.config
+    return (
+        config.hidden_act == "silu"
+        and not getattr(config, "sliding_window", None)
+        and all(kind == "full_attention" for kind in getattr(config, "layer_types", None) or [])
+        and config.rope_parameters.get("rope_type", "default") in ("default", "linear", "llama3", "yarn")
+        and all(_plain(layer) for layer in model.model.layers)
+        and type(model.lm_head) is torch.nn.Linear
+    )
 
 
 def _plain(layer: Any) -> bool:
