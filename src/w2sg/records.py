@@ -135,8 +135,9 @@ class WeakLabel(Row):
 
     `text` is the demonstration to learn from; `answer` its final answer (None if it does not parse).
     `histogram` holds (answer, count) over the samples, most frequent first; `unparsed` counts the samples
-    without an answer; `confidence` in [0, 1] and `statement` state how sure the supervisor is; `variants` are
-    whole responses, one for each of the histogram's first answers, where the elicitor keeps them.
+    that are not in it, mostly for want of an answer; `confidence` in [0, 1] and `statement` state how sure the
+    supervisor is; `variants` are whole responses, one for each of the histogram's first answers, where the elicitor
+    keeps them.
     """
 
     id: str

@@ -38,6 +38,16 @@ def test_singletons_can_be_dropped_and_then_nothing_may_be_left() -> None:
     assert (label.answer, label.histogram, label.confidence, label.statement) == (None, (), 0.0, "")
 
 
+def test_dropped_singletons_still_count_among_the_samples() -> None:
+    """Two of twenty alike are not `every time`, whatever is dropped."""
+    texts = ["Answer: 7", "Answer: 7", *(f"Answer: {number}" for number in range(100, 118))]
+    label = Alice(clustering=Answers(singletons="drop")).label(TASK, QUESTION, responses(*texts))
+    assert (label.histogram, label.unparsed, label.confidence) == ((("7", 2),), 18, 0.1)
+    assert label.statement == (
+        "Asked 20 times, I gave 7 (twice) and no clear answer (18 times). I am mostly guessing when I say 7."
+    )
+
+
 def test_nothing_readable_gives_no_answer_and_no_statement() -> None:
     label = Alice().label(TASK, QUESTION, responses("hm", "oh"))
     assert (label.text, label.answer, label.histogram, label.unparsed) == ("hm", None, (), 2)

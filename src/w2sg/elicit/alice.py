@@ -7,7 +7,7 @@ After Wu et al. (2025), "Alice: Proactive Learning with Teacher's Demonstrations
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -39,6 +39,7 @@ class Alice(Elicitor):
     question without any group has a label without an answer, which nothing learns from.
     """
 
+    version: ClassVar[int] = 2
     kind: Literal["alice"] = "alice"
     samples: int = Field(32, ge=1)
     """Responses sampled per question."""
@@ -87,17 +88,17 @@ class Alice(Elicitor):
         texts = [response.text for response in responses]
         answers = [task.parse(text, example) for text in texts]
         clusters = self.clustering.clusters(task, example, texts, answers)
-        grouped = {place for cluster in clusters for place in cluster.members}  # by their texts, some unreadable ones
-        unparsed = sum(answer is None for place, answer in enumerate(answers) if place not in grouped)
+        # A sample in no group was drawn all the same: left out, a rare answer would be told as a unanimous one.
+        ungrouped = len(responses) - sum(len(cluster.members) for cluster in clusters)
         if not clusters:
-            return WeakLabel(example.id, texts[0], None, (), unparsed, 0.0)
+            return WeakLabel(example.id, texts[0], None, (), ungrouped, 0.0)
         best = clusters[0]
         label = WeakLabel(
             example.id,
             texts[best.leader],
             answers[best.leader],
             tuple((cluster.answer, len(cluster.members)) for cluster in clusters),
-            unparsed,
+            ungrouped,
             len(best.members) / len(responses),
             variants=tuple(texts[cluster.leader] for cluster in clusters[:VARIANTS]),
         )
