@@ -101,6 +101,17 @@ def test_variants_share_samples_and_attempts(tmp_path: Path) -> None:
     )  # of transfer, and of validate to calibrate by
 
 
+def test_a_sampled_attempt_is_drawn_apart_from_the_supervisors_samples(tmp_path: Path) -> None:
+    """By the same random numbers a model that supervises itself would attempt its own first sample, word for word."""
+    plan = plan_of(tmp_path, {"alice": {"supervisor": "student", "recipe": {"attempt": "sampled"}}})
+    store = run(plan, tmp_path)
+    (label,), (rewrite,) = labels_of(plan.arms[0]), step_of(plan.arms[0], "rewrite")
+    samples, attempts = (store.folder(step) for step in (label.parents["samples"], rewrite.parents["attempts"]))
+    first = {id: rows[0].text for id, rows in read_responses(samples)}
+    own = {id: rows[0].text for id, rows in read_responses(attempts)}
+    assert 0 < sum(own[id] == text for id, text in first.items()) < len(own)
+
+
 def test_a_statement_by_a_model_is_asked_for_where_samples_disagree_only(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, {"alice-teacher-words": {"elicit": {"samples": 3}}})
     store = run(plan, tmp_path)

@@ -130,7 +130,9 @@ class Alice(Recipe):
         if self.attempt != "none":
             who = cast.label(f"{_name(student)} answers transfer ({self.attempt})")
             attempt = self._sampling(cast, 1, self.temperature if self.attempt == "sampled" else 0.0)
-            mine["attempts"] = sample_step(student, cast.task, ("transfer",), attempt, cast.seed, who, slice)
+            # Not the seed of the supervisor's samples: drawn by the same numbers, models alike say the same.
+            draws = derive(cast.seed, "attempt")
+            mine["attempts"] = sample_step(student, cast.task, ("transfer",), attempt, draws, who, slice)
         settings = RewriteSettings(
             model=student.ref,
             shown=self.shown,
