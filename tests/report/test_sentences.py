@@ -1,7 +1,8 @@
 import pytest
 
 from w2sg.report.results import ComparisonRow
-from w2sg.report.sentences import judge, overview
+from w2sg.report.schema import RewriteRow
+from w2sg.report.sentences import judge, overview, verdicts
 
 
 def rows(seeds=3, **intervals):
@@ -41,7 +42,7 @@ def test_helped():
     assert finding == "helped"
     assert sentence == (
         "x helped: +6.0 points against the untuned student (+2.0 to +10.0), +3.0 against self-distillation "
-        "(+1.0 to +5.0). Also: +4.0 points against its teacher (+3.0 to +5.0)."
+        "(+1.0 to +5.0). Also: +4.0 points against the teacher (+3.0 to +5.0)."
     )
 
 
@@ -55,9 +56,10 @@ def test_a_gain_that_shuffled_labels_give_too_is_form_only():
     finding, sentence = said(untuned=(2, 10), self_distillation=(1, 5), random_labels=(-3, 3))
     assert finding == "form only"
     assert sentence == (
-        "x beats the untuned student, but labels dealt out at random do about as well, so what the teacher's labels "
-        "say is not shown to matter: +6.0 points against the untuned student (+2.0 to +10.0), 0.0 against the student "
-        "trained on shuffled labels (−3.0 to +3.0). Also: +3.0 points against self-distillation (+1.0 to +5.0)."
+        "x beats the untuned student, but is not shown to beat labels dealt out at random, so what the teacher's "
+        "labels say is not shown to matter: +6.0 points against the untuned student (+2.0 to +10.0), 0.0 against "
+        "the student trained on shuffled labels (−3.0 to +3.0). Also: +3.0 points against self-distillation "
+        "(+1.0 to +5.0)."
     )
     assert said(untuned=(2, 10), self_distillation=(1, 5), random_labels=(4, 9))[0] == "helped"
 
@@ -68,7 +70,7 @@ def test_a_gain_over_imitation_alone_is_damage_avoided():
     assert sentence == (
         "x beats plain imitation, but is not shown to beat the untuned student: +7.0 points against plain imitation "
         "(+5.0 to +9.0), 0.0 against the untuned student (−3.0 to +3.0). What is shown is damage avoided, not "
-        "something learnt. Also: 0.0 points against self-distillation (−3.0 to +3.0), +7.0 against its teacher "
+        "something learnt. Also: 0.0 points against self-distillation (−3.0 to +3.0), +7.0 against the teacher "
         "(+5.0 to +9.0)."
     )
     finding, sentence = said(untuned=(-9, -3), imitation=(5, 9))
@@ -87,7 +89,7 @@ def test_without_the_untuned_student_nothing_is_concluded_from_it():
     finding, sentence = said(imitation=(5, 15), teacher=(5, 15))
     assert finding == "above its teacher only"
     assert sentence == (
-        "x is above its teacher: +10.0 points against its teacher (+5.0 to +15.0). Also: +10.0 points against plain "
+        "x is above the teacher: +10.0 points against the teacher (+5.0 to +15.0). Also: +10.0 points against plain "
         "imitation (+5.0 to +15.0). The run holds no untuned student, without which no gain can be read."
     )
     finding, sentence = said(imitation=(5, 15), self_distillation=(5, 15))
@@ -110,7 +112,7 @@ def test_without_self_distillation_a_gain_is_elicited_at_most():
         ({"untuned": (2, 10), "self_distillation": (1, 5)}, "x helped (one seed: items only): +6.0"),
         ({"untuned": (2, 10)}, "x beats the untuned student (one seed: items only), but"),
         ({"untuned": (-3, 3), "imitation": (5, 9)}, "x beats plain imitation (one seed: items only), but"),
-        ({"untuned": (-3, 3), "teacher": (5, 9)}, "x is above its teacher (one seed: items only), but"),
+        ({"untuned": (-3, 3), "teacher": (5, 9)}, "x is above the teacher (one seed: items only), but"),
         ({"untuned": (-3, 3)}, "No evidence that x helps (one seed: items only): 0.0"),
         ({"untuned": (-9, -3)}, "x made the student worse (one seed: items only): −6.0"),
     ],
@@ -182,11 +184,28 @@ def test_a_gain_that_another_questions_work_gives_too_is_form_only():
     finding, sentence = said(untuned=(2, 10), self_distillation=(1, 5), random_labels=(1, 3), x_shuffled=(-2, 4))
     assert finding == "form only"
     assert sentence.startswith(
-        "x beats the untuned student, but showing it the work on another question does about as well: the form of the "
-        "request is shown to matter, and the teacher is not shown to be heard: +6.0 points against the untuned student "
+        "x beats the untuned student, but is not shown to beat itself shown the work on another question: the teacher "
+        "is not shown to be heard, and the form may be all: +6.0 points against the untuned student "
         "(+2.0 to +10.0), +2.0 against the student trained on shuffled labels (+1.0 to +3.0), +1.0 against x-shuffled "
         "(−2.0 to +4.0)."
     )
+    assert "about as well" not in said(untuned=(2, 10), x_shuffled=(-1, 19))[1]  # what is not shown is not equal
     heard, sentence = said(untuned=(2, 10), self_distillation=(1, 5), x_shuffled=(2, 4))
     assert heard == "helped"
     assert "+3.0 against x-shuffled (+2.0 to +4.0)" in sentence
+
+
+def test_a_gain_by_reading_without_its_null_control_stays_open():
+    words = "The run holds no x-shuffled, which is shown the work on another question"
+    gained = rows(untuned=(2, 10), self_distillation=(1, 5))
+    assert words in judge("t", "ood", "x", gained, reads=True).sentence
+    assert words not in judge("t", "ood", "x", gained).sentence
+    assert words not in judge("t", "ood", "x", {**gained, **rows(x_shuffled=(2, 4))}, reads=True).sentence
+    assert words not in judge("t", "ood", "x", rows(untuned=(-3, 3)), reads=True).sentence
+
+
+def test_methods_that_read_are_known_by_their_rewrites(results):
+    read = RewriteRow(task="world-maths", method="imitation", seeds=1, n=1, taught=1, bypassed=0, shown=None, own=None,
+                      learnt=None, flips=(), bins=(), inherited=None, corrected=None, broken=None)  # fmt: skip
+    told = [one for one in verdicts(results.model_copy(update={"rewrites": (read,)})) if "-shuffled" in one.sentence]
+    assert {(one.task, one.method) for one in told} == {("world-maths", "imitation")}

@@ -18,7 +18,7 @@ WHERE = {
     "all": "all test questions",
 }
 _SHOWN = {
-    "teacher": "its teacher",
+    "teacher": "the teacher",
     "untuned": "the untuned student",
     "self-distillation": "self-distillation",
     "imitation": "plain imitation",
@@ -28,9 +28,9 @@ _SHOWN = {
 _BRIEF: dict[Finding, str] = {
     "helped": "helped on",
     "elicited": "better than untuned, not shown to beat self-distillation, on",
-    "form only": "better than untuned, not shown to beat shuffled labels, on",
+    "form only": "better than untuned, not shown to beat its shuffled control, on",
     "damage avoided": "better than imitation, not than the untuned student, on",
-    "above its teacher only": "better than its teacher, not shown to beat the untuned student, on",
+    "above its teacher only": "better than the teacher, not shown to beat the untuned student, on",
     "no evidence": "no evidence that it helps on",
     "harmed": "made the student worse on",
 }
@@ -58,7 +58,14 @@ def verdicts(results: Results) -> Iterator[Verdict]:
                     if (row.task, row.stratum, row.method) == (task, stratum, method)
                 }
                 if method not in results.controls(task) and rows:
-                    yield judge(task, stratum, method, rows)
+                    yield judge(task, stratum, method, rows, reads=_reads(results, task, method))
+
+
+def _reads(results: Results, task: str, method: str) -> bool:
+    """Whether the method's student is shown work that a null control would exchange, and it is none itself."""
+    if any(null_control(other) == method for other in results.methods(task)):
+        return False
+    return any((row.task, row.method) == (task, method) for row in results.rewrites)
 
 
 def overview(results: Results) -> Iterator[str]:
@@ -88,11 +95,22 @@ def _list(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def judge(task: str, stratum: ResultStratum, method: str, rows: Mapping[str, ComparisonRow]) -> Verdict:
-    """Return the verdict that a method's comparisons, by what it is measured against, support."""
+def judge(
+    task: str, stratum: ResultStratum, method: str, rows: Mapping[str, ComparisonRow], *, reads: bool = False
+) -> Verdict:
+    """Return the verdict that a method's comparisons, by what it is measured against, support.
+
+    Args:
+        reads: whether its student is shown the teacher's work, so that its gain needs a null control.
+    """
     finding = _finding(rows, null_control(method))
     said = _claim(finding, method, rows, _once(rows))
     parts = [said, *_limits(finding, rows), *_rest(finding, rows), *_gap(rows), *_missing(rows)]
+    if reads and finding in ("helped", "elicited") and null_control(method) not in rows:
+        parts.append(
+            f"The run holds no {null_control(method)}, which is shown the work on another question: whether the "
+            "student heard what it was shown stays open."
+        )
     return Verdict(
         task=task,
         stratum=stratum,
@@ -130,14 +148,13 @@ def _claim(finding: Finding, method: str, rows: Mapping[str, ComparisonRow], onc
             )
         case "form only" if null in rows and rows[null].low <= 0:
             return (
-                f"{method} beats the untuned student{once}, but showing it the work on another question does about as "
-                "well: the form of the request is shown to matter, and the teacher is not shown to be heard: "
-                f"{measured}."
+                f"{method} beats the untuned student{once}, but is not shown to beat itself shown the work on another "
+                f"question: the teacher is not shown to be heard, and the form may be all: {measured}."
             )
         case "form only":
             return (
-                f"{method} beats the untuned student{once}, but labels dealt out at random do about as well, so what "
-                f"the teacher's labels say is not shown to matter: {measured}."
+                f"{method} beats the untuned student{once}, but is not shown to beat labels dealt out at random, so "
+                f"what the teacher's labels say is not shown to matter: {measured}."
             )
         case "damage avoided":
             but = "is below" if rows["untuned"].high < 0 else "is not shown to beat"
@@ -147,7 +164,7 @@ def _claim(finding: Finding, method: str, rows: Mapping[str, ComparisonRow], onc
             )
         case "above its teacher only":
             but = ", but there is no evidence that it beats the untuned student" if "untuned" in rows else ""
-            return f"{method} is above its teacher{once}{but}: {measured}."
+            return f"{method} is above the teacher{once}{but}: {measured}."
         case "harmed":
             return f"{method} made the student worse{once}: {measured}."
         case _:
