@@ -40,3 +40,14 @@ def test_without_rungs_of_its_own_it_takes_the_experiments(tmp_path: Path) -> No
 def test_one_rung_must_still_be_a_list(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"schedule\.cascade\.through"):
         chains(tmp_path, 3, intermediates=[MIDDLE])
+
+
+def test_rungs_that_share_their_questions_may_outnumber_them(tmp_path: Path) -> None:
+    methods = {"shared": {"like": "cascade-alice", "schedule": {"questions": "reuse"}}}
+    data = scripted_world.experiment(
+        tmp_path / "data", methods=methods, controls=[], seeds=[0], intermediates=[MIDDLE] * 15
+    )
+    (arm,) = make_plan(Experiment.parse(data, "the test")).arms
+    assert len(arm.below) == 15
+    with pytest.raises(ConfigError, match=r"14 transfer questions.*schedule\.questions: reuse"):
+        make_plan(Experiment.parse({**data, "methods": ["cascade-alice"]}, "the test"))

@@ -41,7 +41,7 @@ class Cascade(Schedule):
     def product(self, parts: Parts, cast: Cast) -> Product:
         precision = cast.teacher.content.get("dtype", "auto")
         between = tuple(ModelRef.of(model, precision) for model in self.through) or cast.intermediates
-        count = rungs_of(parts, cast, between)
+        count = rungs_of(parts, cast, between, shared=self.questions == "reuse")
         teachers, who = parts.supervisor.nodes(cast), ""
         made: list[Product] = []
         for number, pupil in enumerate((*between, cast.student)):
@@ -51,11 +51,12 @@ class Cascade(Schedule):
         return replace(made[-1], below=tuple(made[:-1]))
 
 
-def rungs_of(parts: Parts, cast: Cast, between: tuple[ModelRef, ...]) -> int:
-    """Return the number of lessons in a cascade over the models `between` teacher and student.
+def rungs_of(parts: Parts, cast: Cast, between: tuple[ModelRef, ...], shared: bool = False) -> int:
+    """Return the number of lessons in a cascade over the models `between` teacher and student; `shared` says that all
+    learn from the same questions.
 
     Raises:
-        ConfigError: there is no intermediate, or there are fewer transfer questions than lessons.
+        ConfigError: there is no intermediate, or there are fewer transfer questions than lessons that share none.
     """
     if not between:
         raise ConfigError(
@@ -64,9 +65,10 @@ def rungs_of(parts: Parts, cast: Cast, between: tuple[ModelRef, ...]) -> int:
         )
     count = len(between) + 1
     questions = laid_out(cast.task).config.split.transfer
-    if isinstance(questions, int) and questions < count:
+    if not shared and isinstance(questions, int) and questions < count:
         raise ConfigError(
             f"The task {cast.name!r} has {questions} transfer questions, and the cascade {parts.name!r} has {count} "
-            "rungs, each of which needs questions of its own. Raise split.transfer, or name fewer intermediates."
+            "rungs, each of which needs questions of its own. Raise split.transfer, name fewer intermediates, or let "
+            "the rungs share their questions (schedule.questions: reuse)."
         )
     return count
