@@ -115,16 +115,18 @@ def mixed_batches(folder: Path, config: Any, runtime: Any) -> Any:
     return replace(model, model=MixedBatches(adapted, names, found.weights).to(model.device).eval())
 
 
-def arm(model: Any, prompts: Sequence[list[int]], limit: int, runtime: Any) -> Arm:
-    """Return the work of answering all prompts with exactly `limit` tokens each."""
+def arm(model: Any, prompts: Sequence[list[int]], limit: int, runtime: Any, plainly: bool) -> Arm:
+    """Return the work of answering all prompts with exactly `limit` tokens each; `plainly`: by the models' own forward
+    passes, which is what the obvious loop calls."""
     import numpy as np
 
+    from w2sg.decode import generic
     from w2sg.decode.base import Branch
     from w2sg.decode.config import SamplingConfig
     from w2sg.decode.sampling import engine_of
 
     model.dialogue.stop_ids = frozenset()
-    config, engine = SamplingConfig(max_new_tokens=limit), engine_of(model)
+    config, engine = SamplingConfig(max_new_tokens=limit), generic.respond if plainly else engine_of(model)
     branches = [Branch(prompt, limit, np.empty(0)) for prompt in prompts]
 
     def work() -> list[list[int]]:
@@ -187,7 +189,12 @@ def main() -> None:
         }
     prompts = prompts_of(models["one expert"], options.task, options.questions)
     device = models["one expert"].device
-    works = {name: arm(model, prompts, options.max_new_tokens, runtime) for name, model in models.items()}
+    works = {
+        name: arm(
+            model, prompts, options.max_new_tokens, runtime, name in ("one after the other", "peft's mixed batches")
+        )
+        for name, model in models.items()
+    }
     for work in works.values():
         timed(work, device)  # warm
     seconds: dict[str, list[float]] = {name: [] for name in works}
