@@ -15,7 +15,7 @@ from runs_tree import tree
 from w2sg.errors import ConfigError, DataError, ModelError
 from w2sg.models.base import RuntimeConfig
 from w2sg.report.collect import collect
-from w2sg.report.gather import gather
+from w2sg.report.gather import gather, identity
 from w2sg.report.page import render
 from w2sg.report.results import Results
 from w2sg.report.terminal import show
@@ -237,6 +237,12 @@ def test_a_teacher_that_never_gives_an_answer_stops_alice_with_a_reason(tmp_path
         run(plan, tmp_path)
 
 
+def test_a_student_that_writes_nothing_readable_is_named_and_not_its_labels(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, ["alice"], student="scripted:scripted_world:mute")
+    with pytest.raises(DataError, match=r"no rewrite could be used\. .* Raise max_new_tokens"):
+        run(plan, tmp_path)
+
+
 def test_shuffling_needs_two_readable_labels(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, ["alice-shuffled"], teacher="scripted:scripted_world:mute")
     with pytest.raises(DataError, match="needs two or more readable labels, and there are 0"):
@@ -345,6 +351,15 @@ def test_a_helper_behind_an_endpoint_writes_and_is_declared(tmp_path: Path) -> N
     results = collect(*gather(plan, store), resamples=50)
     assert [(one.role, one.stronger) for one in results.helpers] == [("writer of statements of doubt", True)]
     assert any("stronger than the student" in note.text for note in results.notes if note.level == "alarm")
+
+
+def test_a_report_is_written_anew_when_a_helper_is_declared_stronger(tmp_path: Path) -> None:
+    """No step is done again for it, and the report that stands would go on hiding it."""
+    helper = {"kind": "endpoint", "endpoint": {"base_url": "http://localhost:9/v1", "model": "big"}}
+    said = [{"statement": {**helper, "stronger_than_student": stronger}} for stronger in (None, True)]
+    first, second = (plan_of(tmp_path, {"alice": {"elicit": elicit}}) for elicit in said)
+    assert [step.fingerprint for step in first.steps] == [step.fingerprint for step in second.steps]
+    assert identity(first) != identity(second)
 
 
 def test_a_helper_that_is_down_fails_the_step_with_a_reason(tmp_path: Path) -> None:

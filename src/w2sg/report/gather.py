@@ -22,13 +22,13 @@ from w2sg.tasks.sealed import read_accesses
 
 
 def identity(plan: Plan) -> str:
-    """Return the fingerprint of everything that the results of `plan` rest on."""
+    """Return the fingerprint of everything that the results of `plan` rest on, what is said of helpers included."""
     arms = [[arm.task, arm.method, arm.seed, *(leaf.fingerprint for leaf in arm.leaves())] for arm in plan.arms]
     experiment = plan.experiment
     controls = sorted(experiment.controls)
-    return fingerprint(
-        [SCHEMA_VERSION, w2sg.__version__, experiment.name, arms, controls, experiment.statistics.identity()]
-    )
+    helpers = [[one.name, one.stronger] for one in _helpers(plan)]
+    statistics = experiment.statistics.identity()
+    return fingerprint([SCHEMA_VERSION, w2sg.__version__, experiment.name, arms, controls, statistics, helpers])
 
 
 def gather(plan: Plan, store: Store, computed: Iterable[str] = ()) -> tuple[list[ArmResult], RunMeta]:

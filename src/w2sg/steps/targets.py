@@ -28,9 +28,11 @@ def run(step: Step, work: Workspace) -> Outcome:
     writer: TargetWriter = step.settings  # type: ignore[assignment]
     targets = writer.targets(task_of(step), work.parents, work.folder)
     if not targets:
-        raise DataError(
-            f"{step.label or 'A recipe'} has no training texts: no label could be used. Look at the weak labels "
-            "(an unparseable label is not learnt from), or give the supervisor more or easier gold."
-        )
+        why = "no label could be used. Look at the weak labels (an unparseable label is not learnt from), or give the "
+        why += "supervisor more or easier gold."
+        if "rewrites" in step.parents:
+            why = "no rewrite could be used. Look at the weak labels and at the student's rewrites: what is cut or "
+            why += "cannot be read is not learnt from. Raise max_new_tokens, or let the recipe not check."
+        raise DataError(f"{step.label or 'A recipe'} has no training texts: {why}")
     write_rows(work.folder / TARGETS, targets)
     return Outcome({"targets": len(targets)})
