@@ -96,3 +96,7 @@ def test_a_model_from_the_hub_without_a_revision_is_noted(tmp_path: Path) -> Non
     assert note.text.startswith("The teacher 'some/model' is taken from the Hub without a pinned revision")
     pinned = {"path": "some/model", "revision": "0123abc"}
     assert make_plan(read_experiment(write(tmp_path, teacher=pinned))).notes == ()
+    supervisor = {"kind": "several", "members": ["teacher", {"kind": "teacher", "model": "some/model"}]}
+    methods = {"two": {"like": "alice", "supervisor": supervisor}}
+    (note,) = make_plan(read_experiment(write(tmp_path, methods=methods))).notes
+    assert note.text.startswith("The model of two 'some/model' is taken from the Hub without a pinned revision")

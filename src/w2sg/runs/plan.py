@@ -5,11 +5,14 @@ Nothing heavy is imported here; what the store already holds is `runs.store`'s t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from w2sg.config import Config
 from w2sg.decode.config import SamplingConfig
 from w2sg.errors import DataError
+from w2sg.models.base import ModelConfig
 from w2sg.runs.experiment import Experiment
 from w2sg.runs.store import Store
 from w2sg.schedules.base import Product
@@ -147,9 +150,22 @@ def _unpinned(experiment: Experiment) -> list[Note]:
             ("teacher", experiment.teacher),
             *(("intermediate", config) for config in experiment.intermediates),
             ("student", experiment.student),
+            *((f"model of {name}", config) for name, method in experiment.arms().items() for config in _models(method)),
         )
         if "hub" in ModelRef.of(config).content and config.revision is None
     ]
+
+
+def _models(part: object) -> Iterator[ModelConfig]:
+    """Yield every model that the settings of a method name themselves."""
+    if isinstance(part, ModelConfig):
+        yield part
+    elif isinstance(part, Config):
+        for name in type(part).model_fields:
+            yield from _models(getattr(part, name))
+    elif isinstance(part, list | tuple):
+        for one in part:
+            yield from _models(one)
 
 
 def _arm(name: str, cast: Cast, product: Product, greedy: SamplingConfig) -> Arm:
