@@ -51,7 +51,7 @@ class Alice(Recipe):
     choose: Literal["first", "majority"] = "majority"
     """Of several rewrites learn the first, or the first with their most frequent answer."""
     bypass: bool = False
-    """Where all samples of the supervisor agree, learn its demonstration as it is."""
+    """Where all samples of the supervisor agree, those without a cluster apart, learn its demonstration as it is."""
     order: Order = "own-first"
     """Which answer the student is shown first. `blind`: not told whose is whose, a coin decides which is first."""
     uncertainty: bool = True
