@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from zoo_corpus import LEVELS, data, filled, other_version
+from zoo_criteria import criteria
 from zoo_curve import curve
 from zoo_facts import Known, Sheet, shipped, total
 from zoo_markdown import bullets, paragraph, percent, table
@@ -229,6 +230,10 @@ MEMBER`; `{zoo.MANIFEST}` has the SHA-256 of every file, which a test checks.
 ## Accuracy in the world
 
 {family_accuracy(members)}
+
+## Whether it can judge methods
+
+{criteria()}
 
 ## Outside the world: ProntoQA
 

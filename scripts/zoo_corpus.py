@@ -38,7 +38,8 @@ def data() -> str:
         others |= {name: entry for name, entry in constants(path).items() if name not in IN_TABLES}
     known = knowledge.world()
     world = f"""The world has {len(known.people)} people, {len(known.towns)} towns and {len(known.regions)} regions;
-        people are spoken of by Zipf's law with exponent {knowledge.ZIPF}. Questions that tasks ask are reserved by a
+        people are spoken of by Zipf's law with exponent {knowledge.ZIPF}, those beyond the first {knowledge.SPOKEN_OF}
+        {round(1 / knowledge.SELDOM)} times less often than it says. Questions that tasks ask are reserved by a
         hash of the question and never asked in the corpus, whatever the seed; the facts behind knowledge questions are
         stated. A question put to a model names no author, and most unnamed answers are direct, so that reasoning has
         to be elicited."""

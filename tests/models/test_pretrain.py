@@ -19,6 +19,7 @@ from w2sg.errors import ModelError
 from w2sg.models import pretrain, tokenizer, zoo
 from w2sg.models.base import silent
 from w2sg.models.pretrain_data import WIDTHS, Steps, pack
+from w2sg.models.pretrain_start import new_model
 from w2sg.storage import hash_folder
 
 # The JIT that Trainer's imports touch warns of its own future.
@@ -91,11 +92,32 @@ def test_checkpoints_that_would_break_the_loss_curve_are_refused(tmp_path: Path)
 def test_untrained_member_knows_nothing(name: str) -> None:
     member = zoo.MEMBERS[name]
     vocabulary = tokenizer.RECIPES[member.tokenizer].vocabulary
-    model = pretrain.new_model(member, vocabulary, seed=1)
+    model = new_model(member, vocabulary, seed=1)
     ids = torch.arange(100, 164)[None]
     with torch.no_grad():
         loss = float(model(input_ids=ids, labels=ids).loss)
     assert loss == pytest.approx(math.log(vocabulary), rel=0.15)
+
+
+@pytest.mark.parametrize("name", [name for name, member in zoo.MEMBERS.items() if member.architecture == "llama"])
+def test_heads_that_look_back_and_up_do_so_from_the_start(name: str) -> None:
+    """Random tokens, twice over: the first two heads attend one and two places back; in the layer above, the first
+    head of each of the first two key-value groups attends to what followed the token, and the pair, the first time."""
+    member, half = zoo.MEMBERS[name], 30
+    model = new_model(member, 1024, seed=1)
+    model.set_attn_implementation("eager")
+    once = torch.randperm(700, generator=torch.Generator().manual_seed(0))[:half] + 300
+    with torch.no_grad():
+        below, above, *_ = model(torch.cat([once, once])[None], output_attentions=True).attentions
+    assert below[0, 0].diagonal(-1).mean() > 0.8
+    assert below[0, 1].diagonal(-2).mean() > 0.8
+    found = [float(head.diagonal(1 - half)[2:].mean()) for head in above[0]]
+    group = member.heads // member.key_value_heads
+    if member.key_value_heads > 1:
+        assert found[0] > 0.4
+        assert found[group] > 0.4
+    else:
+        assert max(found) < 0.1
 
 
 @pytest.mark.parametrize("name", ["nano", "neox"])
@@ -104,7 +126,7 @@ def test_packed_loss_is_that_of_documents_run_alone(name: str) -> None:
     member = zoo.MEMBERS[name]
     tok = tokenizer.train(1, 200, member.tokenizer)
     texts = Steps(tok, 1, 500, 1024).encode(500, 530)
-    model = pretrain.new_model(member, len(tok), seed=1).eval()
+    model = new_model(member, len(tok), seed=1).eval()
     by_itself, counted = 0.0, 0
     with torch.no_grad():
         for ids, counts in texts:

@@ -3,8 +3,8 @@
     python -m w2sg.models.pretrain MEMBER --out DIR [--documents N] [--threads N] [--install]
 
 The data of step `n` are a function of the seed and `n` alone, so a killed run continues from its last checkpoint to
-the same weights. How documents become batches is `models.pretrain_data`, what the corpus holds `tasks.world.corpus`,
-which members there are `models.zoo`.
+the same weights. How documents become batches is `models.pretrain_data`, what weights training starts from
+`models.pretrain_start`, what the corpus holds `tasks.world.corpus`, which members there are `models.zoo`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ from typing import Any
 
 import torch
 from torch.nn import functional
-from transformers.models.gpt_neox import GPTNeoXConfig, GPTNeoXForCausalLM
-from transformers.models.llama import LlamaConfig, LlamaForCausalLM
 from transformers.trainer import Trainer
 from transformers.trainer_callback import PrinterCallback, TrainerCallback
 from transformers.training_args import TrainingArguments
@@ -34,6 +32,7 @@ from w2sg.models import zoo
 from w2sg.models.base import Progress, silent
 from w2sg.models.hf import quiet
 from w2sg.models.pretrain_data import Steps
+from w2sg.models.pretrain_start import new_model
 from w2sg.models.restart import take_up
 from w2sg.storage import hash_file, read_json, write_atomic, write_json
 from w2sg.tasks.world import corpus
@@ -43,11 +42,6 @@ _LOG_EVERY = 25
 _WARMUP_STEPS = 100
 _DECAY_SHARE = 0.4
 """The learning rate rises over the first steps, stays, and falls in a line to 2 % over this last share of steps."""
-
-
-_CONSTANT, _QUIET, _SHARPNESS, _PLANES = 2.0, 0.3, 3.5, 4
-"""Of `look_back`: the shared coordinate in units of the others' deviation, the factor of all other weights of those
-heads, the weights that turn, and in how many planes."""
 
 
 class _Tell(TrainerCallback):  # type: ignore[misc]
@@ -136,53 +130,6 @@ class Pretrained:
     tokens: int
     seconds: float
     losses: tuple[tuple[int, float], ...]
-
-
-def new_model(member: zoo.Member, vocabulary: int, seed: int) -> Any:
-    """Return the untrained model of a member's shape."""
-    torch.manual_seed(seeding.derive(seed, "weights", member.name))
-    shared: dict[str, Any] = {
-        "vocab_size": vocabulary,
-        "hidden_size": member.hidden_size,
-        "intermediate_size": member.intermediate_size,
-        "num_hidden_layers": member.layers,
-        "num_attention_heads": member.heads,
-        "max_position_embeddings": zoo_tokenizer.MAX_LENGTH,
-        "initializer_range": round(0.8 * member.hidden_size**-0.5, 4),  # 0.02 suits widths in the thousands
-        "pad_token_id": 0,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-    }
-    if member.architecture == "gpt_neox":
-        return GPTNeoXForCausalLM(GPTNeoXConfig(**shared, tie_word_embeddings=False))
-    kv = member.key_value_heads
-    model = LlamaForCausalLM(LlamaConfig(**shared, num_key_value_heads=kv, tie_word_embeddings=True))
-    look_back(model)
-    return model
-
-
-@torch.no_grad()
-def look_back(model: LlamaForCausalLM) -> None:
-    """Let the first two heads of an untrained model attend one and two tokens back; training does the rest.
-
-    Looking something up in the text needs such heads below the head that looks, and neither is of use without the
-    other, so that small models may take many millions of tokens to find both. Every token gets the same first
-    coordinate, and the two heads turn it, in the planes that rotate fastest with position, by one and two places.
-    """
-    config = model.config
-    size = config.hidden_size // config.num_attention_heads
-    embeddings = model.model.embed_tokens.weight
-    embeddings[:, 0] = _CONSTANT * config.initializer_range
-    attention = model.model.layers[0].self_attn
-    queries = attention.q_proj.weight.view(config.num_attention_heads, size, -1)
-    keys = attention.k_proj.weight.view(config.num_key_value_heads, size, -1)
-    keys *= _QUIET
-    keys[:, :_PLANES, 0], keys[:, size // 2 : size // 2 + _PLANES, 0] = _SHARPNESS, 0.0
-    turn = config.rope_parameters["rope_theta"] ** (-2 * torch.arange(_PLANES) / size)
-    for head in range(min(2, config.num_attention_heads)):
-        queries[head] *= _QUIET
-        queries[head, :_PLANES, 0] = _SHARPNESS * torch.cos(-(head + 1) * turn)
-        queries[head, size // 2 : size // 2 + _PLANES, 0] = _SHARPNESS * torch.sin(-(head + 1) * turn)
 
 
 def build(

@@ -45,11 +45,11 @@ class Member:
 MEMBERS: dict[str, Member] = {
     member.name: member
     for member in (
-        Member("nano", 64, 3, 2, 1, 128, documents=200_000, learning_rate=3e-3),
-        Member("micro", 96, 4, 3, 1, 288, documents=130_000, learning_rate=3e-3),
-        Member("mini", 128, 4, 4, 1, 384, documents=260_000, learning_rate=2.5e-3),
-        Member("small", 192, 4, 6, 2, 512, documents=300_000, learning_rate=2.5e-3),
-        Member("neox", 64, 4, 2, 2, 256, 110_000, 3e-3, architecture="gpt_neox", tokenizer="marks"),
+        Member("nano", 64, 3, 2, 1, 128, documents=250_000, learning_rate=3e-3),
+        Member("micro", 96, 4, 3, 3, 288, documents=220_000, learning_rate=3e-3),
+        Member("mini", 128, 4, 4, 2, 384, documents=300_000, learning_rate=2.5e-3),
+        Member("small", 192, 4, 6, 2, 512, documents=500_000, learning_rate=2.5e-3),
+        Member("neox", 64, 4, 2, 2, 256, 100_000, 3e-3, architecture="gpt_neox", tokenizer="marks"),
     )
 }
 """Llama members from small to large, then those of another kind."""

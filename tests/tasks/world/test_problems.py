@@ -62,24 +62,32 @@ QUOTED = r"(\w+) (means|makes|brings|gives) (not )?(\w+)"
 RULE = r"(\w+) (?:means|makes|brings|gives) (not )?(\w+)"
 
 
-def solve_logic(question: str) -> tuple[str, int]:
-    """Chain rules forward from the fact; return the answer and the number of deductions from the fact."""
+def solve_logic(question: str) -> tuple[str, set[int]]:
+    """Follow all rules forward from the fact; return the answer and how many deductions the ways there take, or the
+    ways to where nothing more follows when none leads to what is asked."""
     fact, rules_text, asked = re.findall(r"[^.?]+[.?]", question)
-    rules = {a: (b, not sign) for a, sign, b in re.findall(RULE, rules_text)}
-    assert len(rules) == rules_text.count(",") + 1
+    rules: dict[str, list[tuple[str, bool]]] = {}
+    for a, sign, b in re.findall(RULE, rules_text):
+        rules.setdefault(a, []).append((b, not sign))
+    assert sum(map(len, rules.values())) == rules_text.count(",") + 1
     start = re.fullmatch(r"\w+ is (\w+)\.", fact)
     goal = re.search(r"(\w+)\?$", asked)
     assert start
     assert goal
-    here, deductions = start[1], 0
-    while here in rules:
-        here, positive = rules[here]
-        deductions += 1
+    answers: dict[str, set[int]] = {}
+    ways = [(start[1], True, 0)]
+    while ways:
+        here, positive, deductions = ways.pop()
         if here == goal[1]:
-            return ("true" if positive else "false"), deductions
-        if not positive:
-            break
-    return "unknown", deductions
+            answers.setdefault("true" if positive else "false", set()).add(deductions)
+        elif not positive or here not in rules:
+            answers.setdefault("unknown", set()).add(deductions)
+        else:
+            ways += [(there, sign, deductions + 1) for there, sign in rules[here]]
+    if len(answers) > 1:
+        answers.pop("unknown")
+    ((answer, lengths),) = answers.items()
+    return answer, lengths
 
 
 @pytest.mark.parametrize("level", levels("maths"))
@@ -103,7 +111,9 @@ def test_maths_rationales_compute_right(level: int) -> None:
 @pytest.mark.parametrize("level", levels("logic"))
 def test_logic_answers_follow_from_the_text(level: int) -> None:
     for problem in problems("logic", level):
-        assert solve_logic(problem.question) == (problem.solution.answer, level), problem.question
+        answer, lengths = solve_logic(problem.question)
+        assert answer == problem.solution.answer, problem.question
+        assert level in lengths, problem.question
 
 
 def test_logic_answers_are_balanced() -> None:
@@ -117,7 +127,7 @@ def test_number_of_rules_does_not_tell_the_answer(level: int) -> None:
     for problem in problems("logic", level):
         counts.setdefault(problem.solution.answer, set()).add(problem.question.count(","))
     assert len(counts) == 3
-    assert len(set.union(*counts.values())) == 1
+    assert counts["true"] == counts["false"] == counts["unknown"]
 
 
 @pytest.mark.parametrize("level", levels("logic"))
@@ -126,7 +136,32 @@ def test_one_rule_leads_to_the_asked_property_and_one_to_its_contrary(level: int
         chain: logic.Chain = problem.facts
         assert sorted(rule.positive for rule in chain.rules if rule.b == chain.asked) == [False, True]
         assert all(rule.positive for rule in chain.rules if rule.b != chain.asked)
-        assert len({rule.a for rule in chain.rules}) == len(chain.rules)
+        assert len({rule.a for rule in chain.rules}) == len(chain.rules) - (level > 1)
+
+
+def test_the_way_forks_once_and_the_other_branch_is_a_dead_end() -> None:
+    assert not any(problem.facts.dead_end for problem in problems("logic", 1))
+    for level in range(2, 7):
+        for problem in problems("logic", level):
+            chain: logic.Chain = problem.facts
+            left = [rule.a for rule in chain.rules]
+            forks = {word for word in left if left.count(word) == 2}
+            assert forks == {chain.dead_end[0].a}
+            assert forks <= {rule.a for rule in chain.used}
+            assert chain.dead_end[-1].b not in {*left, chain.asked}
+
+
+def test_a_careless_solution_may_take_the_dead_end() -> None:
+    rng = random.Random(4)
+    taken = 0
+    for problem in problems("logic", 3, count=200):
+        chain: logic.Chain = problem.facts
+        slip = logic.slip(problem, rng)
+        assert slip.answer != chain.answer
+        if chain.answer != "unknown" and str(chain.dead_end[-1]) in slip.rationale:
+            assert slip.answer == "unknown"
+            taken += 1
+    assert 40 < taken < 100
 
 
 @pytest.mark.parametrize("level", [2, 6])

@@ -98,7 +98,7 @@ class LogicConfig(WorldConfig):
 class WorldTask(Task):
     """One kind of the world's questions. `config` is a `WorldConfig`."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     mark: ClassVar[str] = ANSWER
     gold_reasons: ClassVar[bool] = True
     config: WorldConfig

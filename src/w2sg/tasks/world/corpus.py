@@ -15,7 +15,7 @@ from w2sg.tasks.world.problem import Kind, Problem, Solution, randomness
 from w2sg.tasks.world.subjects import SUBJECTS
 
 Turn = Literal["system", "user", "assistant", "text"]
-VERSION = 3
+VERSION = 4
 
 
 class Part(NamedTuple):
@@ -32,10 +32,10 @@ MIXTURE: dict[Genre, float] = {
     "facts": 0.13,
     "gossip": 0.02,
     "drill": 0.12,
-    "direct": 0.27,
+    "direct": 0.23,
     "worked": 0.25,
     "careless": 0.05,
-    "thread": 0.16,
+    "thread": 0.20,
 }
 """Shares of documents (not of tokens)."""
 PRIMER = 80_000
@@ -64,8 +64,14 @@ DIFFICULTIES: dict[Kind, tuple[float, ...]] = {
 }
 DIRECT_WRONG = 0.2
 """Share of direct answers that are wrong."""
-THREADS_DIRECT = 0.25
-"""Share of threads that close with the right answer alone; the others close with a right worked solution."""
+Shown = Literal["demonstration", "answers", "both"]
+SHOWN: dict[Shown, float] = {"demonstration": 0.4, "answers": 0.35, "both": 0.25}
+"""What of another's work a thread shows: one whole solution, how often each answer was given, or both."""
+THREADS_DIRECT: dict[Shown, float] = {"demonstration": 0.1, "answers": 0.75, "both": 0.1}
+"""Share of threads that close with the right answer alone; the others close with a right worked solution. A worked
+solution carries its answer with it, so that only those who answer at once have to weigh how often each was given."""
+RELIABILITY = (0.2, 1.0)
+"""How often the other of a thread is right, from the least to the most reliable; uniform in between."""
 AUTHORS: dict[Genre, tuple[str, ...]] = {
     "facts": ("Ada", "Noor"),
     "gossip": ("Rob",),
@@ -120,8 +126,9 @@ def document(seed: int, number: int) -> Document:
     elif genre == "careless":
         answer = slip(problem, rng).response()
     elif genre == "thread":
-        asked = _thread(problem, rng)
-        answer = problem.solution.response(reasoning=rng.random() >= THREADS_DIRECT)
+        shown = rng.choices(list(SHOWN), list(SHOWN.values()))[0]
+        asked = _thread(problem, shown, rng)
+        answer = problem.solution.response(reasoning=rng.random() >= THREADS_DIRECT[shown])
     return (*author, Part("user", asked), Part("assistant", answer))
 
 
@@ -156,10 +163,10 @@ def statements(rng: random.Random, wrong: float = 0.0) -> str:
     return " ".join(texts)
 
 
-def _thread(problem: Problem, rng: random.Random) -> str:
+def _thread(problem: Problem, shown: Shown, rng: random.Random) -> str:
     """Ask for a revision, given one's own attempt and another's demonstration or answers, right as often as the
     other is reliable."""
-    reliability = rng.uniform(0.1, 0.95)
+    reliability = rng.uniform(*RELIABILITY)
     attempt = ""
     if rng.random() < 0.5:
         own = problem.solution if rng.random() < 0.4 else slip(problem, rng)
@@ -172,7 +179,6 @@ def _thread(problem: Problem, rng: random.Random) -> str:
         counts[solution.answer] = counts.get(solution.answer, 0) + 1
     answers = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     top, votes = answers[0]
-    shown = rng.choices(("demonstration", "answers", "both"), (0.4, 0.35, 0.25))[0]
     demonstration = next(solution for solution in drawn if solution.answer == top).response()
     return threads.revise(
         problem.question,

@@ -1,7 +1,8 @@
 """A small fictional world and questions of one to three hops about it.
 
 The world is one and the same whatever the seed of a task: people, towns and regions with their facts. How often
-the corpus mentions somebody falls off with their rank (Zipf), so that rare facts are known to larger models only.
+the corpus mentions somebody falls off with their rank (Zipf), so that rare facts are known to larger models only. The
+last of the ranks are hardly ever mentioned: what is asked about them even the largest members have to be told.
 """
 
 from __future__ import annotations
@@ -14,15 +15,20 @@ from w2sg.tasks.world.problem import Problem, Solution, is_reserved, randomness
 
 HARDEST = 3
 ZIPF = 0.7
+SPOKEN_OF = 360
+"""How many people, the first by rank, are spoken of by Zipf's law; the others seldom."""
+SELDOM = 0.04
+"""The factor on how often Zipf's law would mention the others."""
 _WORLD_SEED = 1
 
 _FIRST = (
     "Ta", "Bel", "Mor", "Fi", "Ka", "Lu", "Ren", "So", "Vi", "Dor",
     "Ga", "Hel", "Jo", "Ni", "Per", "Qui", "Sa", "Tor", "Ul", "Yan",
+    "Bri", "Em", "Ha", "Wil",
 )  # fmt: skip
 _LAST = (
     "vo", "rin", "mir", "la", "dek", "sha", "tan", "wen", "zo", "bra",
-    "lis", "nik", "gard", "fay", "mond", "pek", "ster", "hal",
+    "lis", "nik", "gard", "fay", "mond", "pek", "ster", "hal", "dan", "rik",
 )  # fmt: skip
 _TOWN_FIRST = ("Ash", "Brook", "Crag", "Dun", "Elm", "Fen")
 _TOWN_LAST = ("ford", "holt", "mere", "ton", "wick", "by")
@@ -126,7 +132,7 @@ def world() -> World:
     rulers = rng.sample(people[:60], len(REGIONS))
     for region, ruler in zip(REGIONS, rulers, strict=True):
         facts[region] = {"colour": rng.choice(COLOURS), "ruler": ruler}
-    weights = tuple((rank + 1) ** -ZIPF for rank in range(len(people)))
+    weights = tuple((rank + 1) ** -ZIPF * (1 if rank < SPOKEN_OF else SELDOM) for rank in range(len(people)))
     return World(tuple(people), tuple(towns), REGIONS, facts, weights)
 
 

@@ -2,7 +2,9 @@
 
 Every question holds three chains, their rules in any order: one leads to the asked property, one to its contrary, one
 elsewhere. The fact starts one of the three, which takes one to six deductions and decides the answer; the other two
-are as long, but at most three. Neither number nor places of the rules tell the answer; it has to be derived.
+are as long, but at most three. Neither number nor places of the rules tell the answer; it has to be derived. Where two
+deductions or more are asked for, the way forks once: another rule leaves the same property and leads into a dead end,
+so that one has to look ahead or to be told.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ from w2sg.tasks.world.problem import Problem, Solution
 
 HARDEST = 6
 _LONGEST_OTHER = 3
+_LONGEST_DEAD_END = 3
 NAMES = ("Rex", "Mia", "Tom", "Zoe", "Max", "Ida", "Bob", "Una")
 PROPERTIES = (
     "red", "kind", "tall", "calm", "loud", "shy", "brave", "quick",
     "round", "cold", "soft", "old", "wise", "bright", "clean", "sweet",
+    "young", "proud", "dry", "rich",
 )  # fmt: skip
 ANSWERS = ("true", "false", "unknown")
 
@@ -44,7 +48,7 @@ class Rule(NamedTuple):
 
 class Chain(NamedTuple):
     """The structure of a question: who, the property of the fact, the rules used in order, the asked property, the
-    answer, and all rules."""
+    answer, all rules, and those of the dead end, in order."""
 
     who: str
     start: str
@@ -52,6 +56,7 @@ class Chain(NamedTuple):
     asked: str
     answer: str
     rules: tuple[Rule, ...]
+    dead_end: tuple[Rule, ...] = ()
 
 
 def draw(rng: random.Random, deductions: int) -> Problem:
@@ -65,9 +70,13 @@ def draw(rng: random.Random, deductions: int) -> Problem:
         reached.append(words.pop() if end == "unknown" else asked)
         chains[end] = _linked(rng, reached, positive=end != "false")
     used = tuple(chains[answer])
-    rules = [rule for chain in chains.values() for rule in chain]
+    dead_end: list[Rule] = []
+    if deductions > 1:
+        fork = rng.choice(used).a
+        dead_end = _linked(rng, [fork, *(words.pop() for _ in range(rng.randint(1, _LONGEST_DEAD_END)))])
+    rules = [rule for chain in (*chains.values(), dead_end) for rule in chain]
     rng.shuffle(rules)
-    chain = Chain(who, used[0].a, used, asked, answer, tuple(rules))
+    chain = Chain(who, used[0].a, used, asked, answer, tuple(rules), tuple(dead_end))
     text = f"{who} is {used[0].a}. {_state(rules, rng)} {rng.choice(_QUESTIONS).format(who=who, b=asked)}"
     return Problem("logic", text, explain(chain), deductions, text, chain)
 
@@ -110,8 +119,11 @@ def explain(chain: Chain) -> Solution:
 
 
 def slip(problem: Problem, rng: random.Random) -> Solution:
-    """Return a careless solution: a rule misread on the way, a sign lost, or the chain given up."""
+    """Return a careless solution: the dead end taken, a rule misread on the way, a sign lost, or the chain given up."""
     chain: Chain = problem.facts
+    if chain.dead_end and chain.answer != "unknown" and rng.random() < 0.5:
+        before = [rule.a for rule in chain.used].index(chain.dead_end[0].a)
+        return explain(chain._replace(used=(*chain.used[:before], *chain.dead_end), answer="unknown"))
     kept = chain.used[: rng.randrange(len(chain.used))]
     answer = rng.choice([other for other in ANSWERS if other != chain.answer])
     here = kept[-1].b if kept else chain.start
