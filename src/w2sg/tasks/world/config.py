@@ -205,15 +205,15 @@ class WorldTask(Task):
 
 
 def _as_in_threads(others: Sequence[Demonstration]) -> list[tuple[str, int]]:
-    """Return what others answered as a thread tells it: at most three answers of at most sixteen votes in all."""
+    """Return what others answered as a thread tells it: at most three answers, the most frequent, of about sixteen
+    votes in all. Each is told at least once, so that the answers of somebody who never repeats one are seen too."""
     counts: dict[str, int] = {}
     for other in others:
         for answer, count in other.answers:
             counts[answer] = counts.get(answer, 0) + count
-    total = sum(counts.values())
-    votes = _VOTES / total if total > _VOTES else 1.0
-    told = [(answer, round(votes * count)) for answer, count in counts.items()]
-    return sorted((pair for pair in told if pair[1]), key=lambda pair: -pair[1])[:_ANSWERS]
+    votes = min(1.0, _VOTES / max(1, sum(counts.values())))
+    first = sorted(counts.items(), key=lambda pair: -pair[1])[:_ANSWERS]
+    return [(answer, max(1, round(votes * count))) for answer, count in first]
 
 
 def _reserved(kind: Kind, level: int, seed: int) -> Iterator[Problem]:
