@@ -32,8 +32,8 @@ def criteria(path: Path = RESULTS / "zoo-check.json") -> str:
                 rows.append([figure["name"], figure["wanted"], *cells])
     text = paragraph(
         f"""Six criteria that were fixed before the zoo was made to meet them, for the default teacher
-        ({found["teacher"]}) and student ({found["student"]}); {len(kinds[0]["seeds"])} seeds, 95 % intervals. Measured
-        by `{found["command"]}`; every figure is in `results/zoo/zoo-check.md`."""
+        ({found["teacher"]}) and student ({found["student"]}); {len(kinds[0]["seeds"])} seeds of tuning on the same
+        questions, 95 % intervals. Measured by `{found["command"]}`; every figure is in `results/zoo/zoo-check.md`."""
     )
     return f"{text}\n\n{table(['', 'wanted', *(kind['task'] for kind in kinds)], rows)}"
 

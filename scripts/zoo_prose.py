@@ -17,9 +17,21 @@ FAMILY_SHORT = (
     "They know the English of one small fictional world. Outside it they have to be tuned first, and then know only "
     "what they were tuned on.",
     "One seed of pretraining each: how much another seed would differ was not measured.",
+    "Not all of them starts at random: a few heads of the Llama members are set to look back and to look up in the "
+    "text before training begins (`models/pretrain_start.py`).",
     "The world, the corpus and the recipe were changed several times while looking at accuracy on questions reserved "
-    "for tasks. The figures here are from a seed of questions of their own, but the choice of recipe was not blind; "
-    "and the world's knowledge is finite, so that its questions recur in every seed.",
+    "for tasks. The untuned accuracies are from a seed of questions of their own; the six criteria are measured on the "
+    "default questions, which the recipe was chosen on too. Neither is blind, and the world's knowledge is finite, so "
+    "that its questions recur in every seed.",
+    "Questions of maths and logic are reserved by their exact text: the same numbers in other words, or rules in "
+    "another order, may stand in the corpus.",
+    "Logic beyond one deduction is as hard as its one fork, not as it is long: rules followed without looking ahead, "
+    "and either branch taken at random, are right two times in three at every length. The fork always lies on the "
+    "chain that decides, so that it tells the answer by itself, and from four deductions on so does the longest chain. "
+    "One answer in three is right by chance, so that guessing alone meets the two shares of criterion 2 there.",
+    "That answers are weighed by how often they were given is not shown: the most frequent stands first in the corpus "
+    "and in the probe of criterion 4, and copying the first looks the same. Members copy a shown solution even when it "
+    "is another question's, and part of the gain in that criterion is the harm which that does.",
 )
 MEMBER_SHORT: dict[str, tuple[str, ...]] = {}
 """Prose on single members, for what no figure says."""

@@ -26,7 +26,8 @@ def between(first: Estimate, second: Estimate) -> Estimate:
     """Return first - second for two accuracies on different items, with the interval that their own intervals give
     (Zou and Donner, 2008, doi:10.1002/sim.3095, equation 7).
 
-    The two are taken as independent; what the same seeds do alike to both makes the interval too wide, not too narrow.
+    The two are taken as independent: what the same seeds do alike to both makes the interval too wide, and what they do
+    the other way round (better on the one, worse on the other) too narrow.
     """
     value = first.value - second.value
     low = value - hypot(first.value - first.low, second.high - second.value)
