@@ -49,7 +49,7 @@ MEMBERS: dict[str, Member] = {
         Member("micro", 96, 4, 3, 3, 288, documents=220_000, learning_rate=3e-3),
         Member("mini", 128, 4, 4, 2, 384, documents=300_000, learning_rate=2.5e-3),
         Member("small", 192, 4, 6, 2, 512, documents=500_000, learning_rate=2.5e-3),
-        Member("neox", 64, 4, 2, 2, 256, 100_000, 3e-3, architecture="gpt_neox", tokenizer="marks"),
+        Member("neox", 64, 4, 2, 2, 256, 220_000, 3e-3, architecture="gpt_neox", tokenizer="marks"),
     )
 }
 """Llama members from small to large, then those of another kind."""
