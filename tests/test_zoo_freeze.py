@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import pytest
 
-from w2sg.storage import read_json
+from w2sg import tasks
+from w2sg.models import pretrain, zoo
+from w2sg.storage import hash_file, read_json
+from w2sg.tasks.revision import Demonstration, Order
+from w2sg.tasks.splits import split
+from w2sg.tasks.world import corpus
+
+FROZEN_AS: dict[str, dict[str, str]] = {
+    "zoo-1": {
+        "file": "0e6a338d944e1dd8898e7e011bc43dd7b03e951f98e32cf5c7eacc2704d4372a",
+        "documents": "226fe0ee1c71e5aec98dc3c50ff4a62091fb9f98f2f1eef1876944de7c834c06",
+        "settings": "8993c9fc6c65b613689d0f36f576fbb4900c59f9c8db86667e46b2463c8b5394",
+        "world-knowledge": "8f885214b8914db16d967cd24453b97faaadbbd6237eec8d5209fe158ec62761",
+        "world-maths": "6068875852f968fab78bafe0fce5e9619b2af7b5f8c40b670d6aefe9a791884f",
+        "world-logic": "af824d3dc28ba9e87fc62952762d2464e7779ed416f4aa540696dc5566a7542f",
+    }
+}
+"""SHA-256 by version: of `frozen.json` itself, and of what it leaves out."""
 
 
 @pytest.fixture
@@ -33,3 +52,48 @@ def test_a_difference_is_told_with_its_place(freeze: ModuleType) -> None:
 def test_another_question_or_document_is_another_hash(freeze: ModuleType) -> None:
     assert freeze.digest([["a", 1]]) != freeze.digest([["a", 2]])
     assert freeze.digest([["a"], ["b"]]) != freeze.digest([["b"], ["a"]])
+
+
+def test_a_frozen_version_is_never_written_anew(freeze: ModuleType) -> None:
+    """`--write` under the old version would make every other test here agree with whatever there is."""
+    assert hash_file(freeze.FROZEN) == FROZEN_AS[freeze.VERSION]["file"]
+
+
+@pytest.mark.parametrize("kind", ["world-knowledge", "world-maths", "world-logic"])
+def test_roles_requests_and_grades_are_as_they_were_frozen(freeze: ModuleType, kind: str) -> None:
+    assert freeze.digest(behaviour(kind)) == FROZEN_AS[freeze.VERSION][kind]
+
+
+def test_the_end_of_the_primer_and_later_documents_are_as_they_were_frozen(freeze: ModuleType) -> None:
+    numbers = [*range(corpus.PRIMER - 40, corpus.PRIMER + 40), *range(10_000, 500_000, 4_900)]
+    found = freeze.digest(corpus.document(pretrain.SEED, number) for number in numbers)
+    assert found == FROZEN_AS[freeze.VERSION]["documents"]
+
+
+def test_how_members_end_a_reply_is_as_it_was_frozen(freeze: ModuleType) -> None:
+    files = [
+        (name, file, hash_file(zoo.home() / name / file))
+        for name in zoo.manifest()
+        for file in ("generation_config.json", "tokenizer_config.json")
+    ]
+    assert freeze.digest(files) == FROZEN_AS[freeze.VERSION]["settings"]
+
+
+def behaviour(kind: str) -> Iterator[list[object]]:
+    """Yield which role every question gets, and for some of them what is asked and how replies are graded."""
+    config = tasks.task_config(kind)
+    task = tasks.build(config)
+    placed = split(task.load(), config.split).rows
+    yield from ([row.example.id, row.role, row.stratum] for row in placed)
+    for row in placed[::150]:
+        example, gold = row.example, row.gold
+        assert gold
+        shown = task.gold_response(example, gold)
+        other = Demonstration(shown, ((gold.answer, 9), ("7", 5), ("true", 4), ("cat", 3)), "They are sure.")
+        yield [task.prompt(example), shown, task.doubt_in_words(example, other.answers, 2)]
+        for order in get_args(Order):
+            for heads in (True, False):
+                yield [task.revise_prompt(example, attempt="Answer: 7", others=(other,), order=order, heads=heads)]
+        for reply in (shown, f"Answer: {gold.answer}.", gold.answer, "Answer: 7", "Answer: not true", "cat", ""):
+            answer = task.parse(reply, example)
+            yield [answer, task.correct(answer, example, gold)]
