@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from zoo_facts import RESULTS
 from zoo_markdown import paragraph, table
 
 from w2sg.report.zoo_check import identity
+from w2sg.report.zoo_check_results import Figure
+from w2sg.report.zoo_check_text import in_words
 from w2sg.runs.zoo_check import check_experiment, make_check
 from w2sg.storage import read_json
 
@@ -28,7 +29,7 @@ def criteria(path: Path = RESULTS / "zoo-check.json") -> str:
         rows.append([f"**{criterion['number']}. {criterion['title']}**", "", *(f"**{one['status']}**" for one in each)])
         for line, figure in enumerate(criterion["figures"]):
             if figure["wanted"]:
-                cells = [shown(one["figures"][line]) for one in each]
+                cells = [in_words(Figure(**one["figures"][line])) for one in each]
                 rows.append([figure["name"], figure["wanted"], *cells])
     text = paragraph(
         f"""Six criteria that were fixed before the zoo was made to meet them, for the default teacher
@@ -36,12 +37,3 @@ def criteria(path: Path = RESULTS / "zoo-check.json") -> str:
         questions, 95 % intervals. Measured by `{found["command"]}`; every figure is in `results/zoo/zoo-check.md`."""
     )
     return f"{text}\n\n{table(['', 'wanted', *(kind['task'] for kind in kinds)], rows)}"
-
-
-def shown(figure: dict[str, Any]) -> str:
-    """Return a figure with its interval, in points or per cent."""
-    if figure["value"] is None:
-        return "not measured"
-    sign = "+" if figure["unit"] == "points" else ""
-    value, low, high = (f"{100 * figure[key]:{sign}.1f}" for key in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]"

@@ -18,13 +18,13 @@ from typing import Any
 
 from w2sg import tasks
 from w2sg.models import pretrain, zoo
+from w2sg.runs.zoo_check import KINDS
 from w2sg.storage import hash_file, read_json, write_json
 from w2sg.tasks.world import corpus, knowledge
 from w2sg.tasks.world.config import WorldTask
 
 VERSION = "zoo-1"
 FROZEN = zoo.home() / "frozen.json"
-KINDS = ("world-knowledge", "world-maths", "world-logic")
 SEEDS = (0, 1)
 DOCUMENTS = (range(2_000), range(200_000, 202_000))
 """Those of the corpus that are hashed: of its primer and of what follows."""

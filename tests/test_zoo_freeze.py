@@ -12,6 +12,7 @@ import pytest
 
 from w2sg import tasks
 from w2sg.models import pretrain, zoo
+from w2sg.runs.zoo_check import KINDS
 from w2sg.storage import hash_file, read_json
 from w2sg.tasks.revision import Demonstration, Order
 from w2sg.tasks.splits import split
@@ -59,7 +60,7 @@ def test_a_frozen_version_is_never_written_anew(freeze: ModuleType) -> None:
     assert hash_file(freeze.FROZEN) == FROZEN_AS[freeze.VERSION]["file"]
 
 
-@pytest.mark.parametrize("kind", ["world-knowledge", "world-maths", "world-logic"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_roles_requests_and_grades_are_as_they_were_frozen(freeze: ModuleType, kind: str) -> None:
     assert freeze.digest(behaviour(kind)) == FROZEN_AS[freeze.VERSION][kind]
 

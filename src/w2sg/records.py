@@ -137,7 +137,8 @@ class WeakLabel(Row):
     `histogram` holds (answer, count) over the samples, most frequent first; `unparsed` counts the samples
     that are not in it, mostly for want of an answer; `confidence` in [0, 1] and `statement` state how sure the
     supervisor is; `variants` are whole responses, one for each of the histogram's first answers, where the elicitor
-    keeps them.
+    keeps them; `wordings` are the histogram's answers as the samples wrote them, where that is not the form in which
+    answers are compared.
     """
 
     id: str
@@ -148,6 +149,14 @@ class WeakLabel(Row):
     confidence: float | None = None
     statement: str = ""
     variants: tuple[str, ...] = ()
+    wordings: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> tuple[tuple[str, int], ...]:
+        """The histogram as others are told it, in the samples' own words."""
+        if not self.wordings:
+            return self.histogram
+        return tuple((words, count) for words, (_, count) in zip(self.wordings, self.histogram, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from w2sg.elicit.alice import VARIANTS, Alice
 from w2sg.elicit.clusters import Answers
 from w2sg.elicit.clusters_embedding import Embeddings
 from w2sg.elicit.statements import ByStudent, ByTeacher, Doubt, Silent, Template, shortened
+from w2sg.elicit.vote import Vote
 from w2sg.records import Example, Response
 from w2sg.tasks import build, task_config
 
@@ -122,3 +123,21 @@ def test_a_statement_is_the_first_paragraph_without_quotes() -> None:
 def test_long_texts_keep_both_ends() -> None:
     assert shortened("short", 10) == "short"
     assert shortened("a" * 50 + "b" * 50, 25) == "a" * 10 + " ... " + "b" * 10
+
+
+@pytest.mark.parametrize("elicitor", [Alice(), Vote()])
+def test_others_are_told_answers_as_the_samples_wrote_them(elicitor: Alice | Vote) -> None:
+    """Compared is `johal`, told is `Johal`: a model has seldom read names without their capitals."""
+    task = build(task_config("world-knowledge"))
+    label = elicitor.label(
+        task, QUESTION, responses("Answer: Johal", "So it is johal.\nAnswer: JOHAL", "Answer: Belvo")
+    )
+    assert label.histogram == (("johal", 2), ("belvo", 1))
+    assert label.told == (("Johal", 2), ("Belvo", 1))
+    assert Doubt.of(QUESTION, label).answers == label.told
+
+
+def test_answers_that_are_written_as_they_are_compared_are_kept_once() -> None:
+    label = Alice().label(TASK, QUESTION, responses("Answer: 5", "Answer: 5.0", "Answer: 6"))
+    assert label.wordings == ()
+    assert label.told == label.histogram == (("5", 2), ("6", 1))

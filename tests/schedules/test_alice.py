@@ -11,7 +11,7 @@ from rich.console import Console
 
 import scripted_world
 from fault_server import running
-from runs_tree import tree
+from runs_tree import stopped_on_the_way, tree
 from w2sg.errors import ConfigError, DataError, ModelError
 from w2sg.models.base import RuntimeConfig
 from w2sg.report.collect import collect
@@ -24,7 +24,6 @@ from w2sg.runs.forecast import forecast
 from w2sg.runs.plan import Arm, Plan, make_plan
 from w2sg.runs.runner import run_steps
 from w2sg.runs.store import Store
-from w2sg.steps import replies
 from w2sg.steps.base import Step
 from w2sg.steps.inputs import (
     read_examples,
@@ -375,21 +374,5 @@ def test_a_labelling_stage_that_is_stopped_ends_in_the_same_files(
 ) -> None:
     plan = plan_of(tmp_path, ["alice"], chunk=8)
     whole = tree(run(plan, tmp_path / "whole").root)
-    kept, calls = replies.write_rows, 0
-
-    def stopped(path: Path, rows: Any) -> None:
-        nonlocal calls
-        calls += 1
-        if calls % 3 == 0:
-            raise KeyboardInterrupt
-        kept(path, rows)
-
-    monkeypatch.setattr(replies, "write_rows", stopped)
-    for _ in range(60):
-        try:
-            store = run(plan, tmp_path / "stopped")
-        except KeyboardInterrupt:
-            continue
-        break
-    assert calls > 10
+    store = stopped_on_the_way(monkeypatch, lambda: run(plan, tmp_path / "stopped"), every=3)
     assert tree(store.root) == whole

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import scripted_world
-from runs_tree import tree
+from runs_tree import stopped_on_the_way, tree
 from w2sg.models.base import RuntimeConfig
 from w2sg.report.collect import collect
 from w2sg.report.gather import gather
@@ -17,7 +17,6 @@ from w2sg.runs.forecast import forecast
 from w2sg.runs.plan import Arm, Plan, make_plan
 from w2sg.runs.runner import run_steps
 from w2sg.runs.store import Store
-from w2sg.steps import replies
 from w2sg.steps.base import Step
 from w2sg.steps.inputs import read_labels, read_responses, read_scores, read_targets
 from w2sg.steps.judge import read_judgements
@@ -175,21 +174,5 @@ def test_a_run_that_is_stopped_ends_in_the_same_files(tmp_path: Path, monkeypatc
     methods = {"alice-multi-turn": {"elicit": {"stopping": {"kind": "posterior", "round": 4}}}}
     plan = plan_of(tmp_path, methods, chunk=16)
     whole = tree(run(plan, tmp_path / "whole").root)
-    kept, calls = replies.write_rows, 0
-
-    def stopped(path: Path, rows: Any) -> None:
-        nonlocal calls
-        calls += 1
-        if calls % 4 == 0:
-            raise KeyboardInterrupt
-        kept(path, rows)
-
-    monkeypatch.setattr(replies, "write_rows", stopped)
-    for _ in range(90):
-        try:
-            store = run(plan, tmp_path / "stopped")
-        except KeyboardInterrupt:
-            continue
-        break
-    assert calls > 10
+    store = stopped_on_the_way(monkeypatch, lambda: run(plan, tmp_path / "stopped"), every=4)
     assert tree(store.root) == whole

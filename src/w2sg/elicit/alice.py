@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from w2sg.config import added
 from w2sg.decode.config import SamplingConfig
 from w2sg.elicit.base import Elicitor
-from w2sg.elicit.clusters import CLUSTERINGS, Answers
+from w2sg.elicit.clusters import CLUSTERINGS, Answers, wordings
 from w2sg.elicit.statements import WRITERS, Doubt, Template, Written
 from w2sg.elicit.stopping import STOPPINGS, Never, Stopping
 from w2sg.metrics.calibration import Method
@@ -39,7 +39,7 @@ class Alice(Elicitor):
     question without any group has a label without an answer, which nothing learns from.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     kind: Literal["alice"] = "alice"
     samples: int = Field(32, ge=1)
     """Responses sampled per question."""
@@ -102,6 +102,7 @@ class Alice(Elicitor):
             ungrouped,
             len(best.members) / len(responses),
             variants=tuple(texts[cluster.leader] for cluster in clusters[:VARIANTS]),
+            wordings=wordings(task, example, texts, clusters),
         )
         if isinstance(self.statement, Written):
             return replace(label, statement=self.statement.statement(task, Doubt.of(example, label)))

@@ -79,6 +79,12 @@ def in_order(clusters: Iterable[Cluster]) -> list[Cluster]:
     return sorted(clusters, key=lambda cluster: (-len(cluster.members), cluster.members[0]))
 
 
+def wordings(task: Task, example: Example, texts: Sequence[str], clusters: Sequence[Cluster]) -> tuple[str, ...]:
+    """Return each cluster's answer as its leader wrote it; nothing where all are written as they are compared."""
+    written = tuple(task.written(texts[cluster.leader], example) or cluster.answer for cluster in clusters)
+    return () if written == tuple(cluster.answer for cluster in clusters) else written
+
+
 class Answers(Clustering):
     """Responses with the same final answer, after the task's own normalising; unreadable ones belong nowhere."""
 

@@ -53,7 +53,7 @@ class Doubt:
     @classmethod
     def of(cls, example: Example, label: WeakLabel) -> Doubt:
         """Return the doubt in a weak label."""
-        return cls(example, label.histogram, label.unparsed, label.variants)
+        return cls(example, label.told, label.unparsed, label.variants)
 
     @property
     def agreed(self) -> bool:

@@ -9,7 +9,7 @@ from pydantic import Field
 from w2sg.config import added
 from w2sg.decode.config import SamplingConfig
 from w2sg.elicit.base import Elicitor
-from w2sg.elicit.clusters import cluster_by_answer
+from w2sg.elicit.clusters import cluster_by_answer, wordings
 from w2sg.elicit.stopping import STOPPINGS, Never, Stopping
 from w2sg.records import Example, Response, WeakLabel
 from w2sg.tasks.base import Task
@@ -60,4 +60,5 @@ class Vote(Elicitor):
             tuple((cluster.answer, len(cluster.members)) for cluster in clusters),
             unparsed,
             len(best.members) / len(responses),
+            wordings=wordings(task, example, [response.text for response in responses], clusters),
         )

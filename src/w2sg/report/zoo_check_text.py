@@ -105,11 +105,12 @@ def criteria_rows(kind: KindCheck) -> Rows:
     rows: Rows = []
     for one in kind.criteria:
         rows.append((f"{one.number}. {one.title}", "", "", one.status))
-        rows += [(figure.name, _found(figure), figure.wanted, figure.status or "") for figure in one.figures]
+        rows += [(figure.name, in_words(figure), figure.wanted, figure.status or "") for figure in one.figures]
     return rows
 
 
-def _found(figure: Figure) -> str:
+def in_words(figure: Figure) -> str:
+    """Return a figure with its interval, in points or per cent."""
     if figure.value is None or figure.low is None or figure.high is None:
         return "–"
     if figure.unit == "points":
@@ -135,7 +136,7 @@ def _figures(criterion: Criterion) -> Table:
         grid.add_column(width=width, overflow="fold")
     for figure in criterion.figures:
         brief = Text(_BRIEF[figure.status], _STYLE[figure.status]) if figure.status else Text()
-        grid.add_row(Text(), Text(figure.name), Text(_found(figure)), Text(figure.wanted), brief)
+        grid.add_row(Text(), Text(figure.name), Text(in_words(figure)), Text(figure.wanted), brief)
     return grid
 
 

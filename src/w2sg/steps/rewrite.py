@@ -132,9 +132,7 @@ class Told:
     def demonstrations(self, shown: Shown) -> list[Demonstration]:
         """Return what is shown of every supervisor that gave an answer."""
         return [
-            Demonstration(label.text, said.histogram, said.statement)
-            if shown.uncertainty
-            else Demonstration(label.text)
+            Demonstration(label.text, said.told, said.statement) if shown.uncertainty else Demonstration(label.text)
             for label, said in zip(self.work, self.said, strict=True)
             if label.histogram
         ]

@@ -212,6 +212,10 @@ class Task(ABC):
         """Return the normalised final answer of a reply; None when it cannot be read."""
         return self.grader.parse(text, example.choices)
 
+    def written(self, text: str, example: Example) -> str | None:
+        """Return the final answer of a reply as somebody else is told it; None when it cannot be read."""
+        return self.grader.written(text, example.choices)
+
     def correct(self, answer: str | None, example: Example, gold: Gold) -> bool:
         """Whether a parsed answer is right; None never is.
 

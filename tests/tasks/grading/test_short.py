@@ -86,3 +86,20 @@ def test_containment_only_when_asked_for() -> None:
 def test_normal_form_is_stable(text: str) -> None:
     once = normal_text(text)
     assert normal_text(once) == once
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("Reasons.\nAnswer: Johal", "Johal"),
+        ("Answer: Ash\u00a0ford\nAnswer: The   Louvre ", "The Louvre"),
+        ("New York", "New York"),
+        ("Answer: ...", "..."),
+        ("Nothing is announced here.\nNor here.", None),
+        ("", None),
+    ],
+)
+def test_an_answer_is_told_as_it_was_written_and_read_as_it_is_compared(text: str, written: str | None) -> None:
+    short = ShortGrader()
+    assert short.written(text) == written
+    assert short.parse(text) == (None if written is None else short.normal(written))

@@ -21,6 +21,11 @@ class Grader(ABC):
     def parse(self, text: str, choices: Sequence[str] = ()) -> str | None:
         """Return the normal form of the final answer that `text`, a whole reply, gives; None when it gives none."""
 
+    def written(self, text: str, choices: Sequence[str] = ()) -> str | None:
+        """Return the final answer that `parse` finds as a reader would be told it: its normal form, unless that is not
+        how anybody writes; None where there is none."""
+        return self.parse(text, choices)
+
     @abstractmethod
     def normal(self, answer: str, choices: Sequence[str] = ()) -> str | None:
         """Return the normal form of a bare answer, such as a gold one; None when it is no answer of this kind."""

@@ -37,13 +37,15 @@ class ShortGrader(Grader):
         self.match = match
 
     def parse(self, text: str, choices: Sequence[str] = ()) -> str | None:
-        for piece in announced(text):
-            if (found := self.normal(piece)) is not None:
-                return found
+        written = self.written(text)
+        return None if written is None else self.normal(written)
+
+    def written(self, text: str, choices: Sequence[str] = ()) -> str | None:
+        """Return the final answer in its own words and case, which the normal form has lost."""
         lines = [line for line in text.splitlines() if line.strip()]
-        if len(lines) == 1 and not is_marked(text) and len(lines[0].split()) <= _LONGEST_UNMARKED:
-            return self.normal(lines[0])
-        return None
+        alone = len(lines) == 1 and not is_marked(text) and len(lines[0].split()) <= _LONGEST_UNMARKED
+        pieces = (*announced(text), *(lines if alone else ()))
+        return next((self.shown(piece) for piece in pieces if self.normal(piece) is not None), None)
 
     def normal(self, answer: str, choices: Sequence[str] = ()) -> str | None:
         return normal_text(answer) or None
