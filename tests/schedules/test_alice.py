@@ -230,6 +230,23 @@ def test_several_teachers_are_heard_together(tmp_path: Path) -> None:
         plan_of(tmp_path, {"two": {"supervisor": both}})
 
 
+def test_several_supervisors_are_sampled_by_seeds_of_their_own(tmp_path: Path) -> None:
+    """By the same random numbers, supervisors that are alike give the same samples, and the second adds no evidence."""
+    same = {"kind": "several", "members": ["teacher", "teacher"]}
+    plan = plan_of(tmp_path, {"two": {"like": "alice", "supervisor": same}, "alice": {}})
+    two, one = plan.arms
+    first, second = labels_of(two)
+    assert first.fingerprint == labels_of(one)[0].fingerprint  # the first is sampled as it would be alone
+    assert len({step.parents["samples"].fingerprint for step in labels_of(two, "validate")}) == 2
+    store = run(plan, tmp_path)
+    texts = [
+        {id: [row.text for row in rows] for id, rows in read_responses(store.folder(step.parents["samples"]))}
+        for step in (first, second)
+    ]
+    assert texts[0].keys() == texts[1].keys()
+    assert all(texts[0][id] != said for id, said in texts[1].items())
+
+
 def test_a_teacher_that_never_gives_an_answer_stops_alice_with_a_reason(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, ["alice"], teacher="scripted:scripted_world:mute", teacher_fit={"epochs": 1})
     with pytest.raises(DataError, match=r"training texts of alice .* has no training texts"):

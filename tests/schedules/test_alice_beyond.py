@@ -164,6 +164,7 @@ def test_several_supervisors_judge_each_for_itself(tmp_path: Path) -> None:
     judges = of_kind(plan.arms[0], "judge")
     assert len(judges) == 4
     assert len({step.parents["model"].fingerprint for step in judges}) == 2
+    assert len({step.settings.identity()["seed"] for step in judges}) == 4  # for each supervisor and turn
     first, second = ({one.id: one for one in read_judgements(store.folder(step))} for step in judges[:2])
     asked = {id for id, _ in read_responses(store.folder(of_kind(plan.arms[0], "rewrite")[1]))}
     assert asked == {id for id in first if not (first[id].agreed and second[id].agreed)}

@@ -72,15 +72,16 @@ class Exchange:
 
     def _judged(self, said: Mapping[str, Step], answers: Step, turn: int, where: str) -> dict[str, Step]:
         judged: dict[str, Step] = {}
-        for part, teacher in zip(label_parts(said), self.teachers, strict=True):
-            settings = JudgeSettings(model=teacher.ref, sampling=self.judging, seed=self._seed("judge", turn))
+        for number, (part, teacher) in enumerate(zip(label_parts(said), self.teachers, strict=True), start=1):
+            seed = self._seed("judge", turn, number)
+            settings = JudgeSettings(model=teacher.ref, sampling=self.judging, seed=seed)
             parents = {"task": self.cast.task, "labels": said[part], "attempts": answers}
             who = self.cast.label(f"supervisor ({part}) judges, {where}")
             judged[part] = judge_step(teacher, parents, settings, who)
         return judged
 
-    def _seed(self, what: str, turn: int) -> int:
-        return derive(self.cast.seed, what, turn) if self.judging.temperature > 0 else 0
+    def _seed(self, what: str, turn: int, supervisor: int = 1) -> int:
+        return derive(self.cast.draws(supervisor), what, turn) if self.judging.temperature > 0 else 0
 
 
 def final_proposals(parents: Mapping[str, Path], turns: int, keep: Keep) -> Iterator[tuple[str, list[Response]]]:

@@ -85,7 +85,7 @@ def lesson(
     student = Node(pupil)
     labels = {
         LABELS_OF if number == 1 else f"{LABELS_OF}-{number}": _labels(
-            parts, cast, teacher, student, slice, where + (f" {number}" if len(teachers) > 1 else ""), who
+            parts, cast, teacher, student, slice, where + (f" {number}" if len(teachers) > 1 else ""), who, number
         )
         for number, teacher in enumerate(teachers, start=1)
     }
@@ -107,27 +107,31 @@ def lesson(
     return Product(node, first, graded, others=tuple(others))
 
 
-def _labels(parts: Parts, cast: Cast, teacher: Node, student: Node, slice: Slice | None, where: str, who: str) -> Step:
-    """Return the labels of one teacher, with the calibration and the statements that the elicitation asks for."""
-    elicit = parts.elicit
-    labels = _labelled(parts, cast, teacher, "transfer", slice, where, who)
+def _labels(
+    parts: Parts, cast: Cast, teacher: Node, student: Node, slice: Slice | None, where: str, who: str, number: int
+) -> Step:
+    """Return the labels of teacher `number`, with the calibration and the statements that the elicitation asks for."""
+    elicit, seed = parts.elicit, cast.draws(number)
+    labels = _labelled(parts, cast, teacher, "transfer", slice, where, who, seed)
     if elicit.calibrator is not None and laid_out(cast.task).config.split.validate != 0:
-        validate = _labelled(parts, cast, teacher, "validate", None, where, who)
+        validate = _labelled(parts, cast, teacher, "validate", None, where, who, seed)
         words = cast.label(f"calibrated labels for {parts.name}{where}")
         labels = calibrate_step(labels, validate, cast.task, elicit.calibrator, words)
     writer = elicit.writer
     if isinstance(writer, Asked):
         speaker = {"teacher": teacher, "student": student}.get(writer.by)
         words = cast.label(f"statements by {writer.by} for {parts.name}{where}")
-        labels = state_step(labels, cast.task, writer, speaker, cast.seed, words, cast.chunk)
+        labels = state_step(labels, cast.task, writer, speaker, seed, words, cast.chunk)
     return labels
 
 
-def _labelled(parts: Parts, cast: Cast, teacher: Node, role: Role, slice: Slice | None, where: str, who: str) -> Step:
-    """Return the labels that one teacher's samples of a role's questions amount to."""
+def _labelled(
+    parts: Parts, cast: Cast, teacher: Node, role: Role, slice: Slice | None, where: str, who: str, seed: int
+) -> Step:
+    """Return the labels that one teacher's samples of a role's questions, drawn by `seed`, amount to."""
     sampling = parts.elicit.sampling(cast.max_new_tokens).model_copy(update={"chunk": cast.chunk})
     source, elicit = who or getattr(parts.supervisor, "kind", "supervisor"), getattr(parts.elicit, "kind", "")
     words = cast.label(f"{source} answers {role} ({elicit}){where}")
-    samples = sample_step(teacher, cast.task, (role,), sampling, cast.seed, words, slice, parts.elicit.stops)
+    samples = sample_step(teacher, cast.task, (role,), sampling, seed, words, slice, parts.elicit.stops)
     what = "labels" if role == "transfer" else f"labels of {role}"
     return label_step(samples, cast.task, parts.elicit, cast.label(f"{what} for {parts.name}{where}"))

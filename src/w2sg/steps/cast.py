@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from w2sg.models.fit_config import FitConfig
+from w2sg.seeding import derive
 from w2sg.steps.base import Step
 from w2sg.steps.model import ModelRef
 
@@ -26,6 +27,11 @@ class Cast:
     seed: int
     intermediates: tuple[ModelRef, ...] = ()
     tries: int = 0
+
+    def draws(self, number: int) -> int:
+        """Return the seed by which supervisor `number`, counted from 1, is sampled: the run's own for the first, and
+        another for each further one, so that several do not err by the same random numbers."""
+        return self.seed if number == 1 else derive(self.seed, "supervisor", number)
 
     def label(self, words: str) -> str:
         """Return a step's name for people: task, what, seed."""
