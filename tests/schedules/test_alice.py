@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,8 @@ def test_the_student_learns_what_it_wrote_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     ["alice-no-uncertainty", "alice-shuffled", "alice-shuffled-statement", "alice-no-attempt", "alice-swapped",
-     "alice-blind", "alice-teacher-words", "alice-student-words", "alice-on-greedy", "imitation-on-alice"],
+     "alice-blind", "alice-shuffled-order", "alice-teacher-words", "alice-student-words", "alice-on-greedy",
+     "imitation-on-alice"],
 )  # fmt: skip
 def test_every_variant_runs_and_is_another_result(tmp_path: Path, name: str) -> None:
     plan = plan_of(tmp_path, ["alice", name])
@@ -89,6 +91,19 @@ def test_every_variant_runs_and_is_another_result(tmp_path: Path, name: str) -> 
     alice, other = plan.arms
     assert alice.scores.fingerprint != other.scores.fingerprint
     assert len(read_scores(store.folder(other.scores))) == 14
+
+
+def test_shuffled_answers_are_told_in_another_order_and_nothing_else(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, {"alice": {}, "other": {"like": "alice-shuffled-order", "recipe": {"turns": 2}}})
+    store = run(plan, tmp_path)
+    usual, shuffled = ([*read_labels(store.folder(labels_of(arm)[0]))] for arm in plan.arms)
+    assert [replace(label, statement="") for label in usual] == [replace(label, statement="") for label in shuffled]
+    said = [(one.statement, other.statement) for one, other in zip(usual, shuffled, strict=True)]
+    assert all(len(one) == len(other) for one, other in said)
+    moved = sum(one != other for one, other in said)
+    assert 0 < moved < len(said)
+    (judge, *_) = step_of(plan.arms[1], "judge")
+    assert judge.settings.identity()["listing"] == "shuffled"
 
 
 def test_variants_share_samples_and_attempts(tmp_path: Path) -> None:

@@ -54,6 +54,19 @@ def test_every_question_is_told_its_own_work_and_attempt(tmp_path: Path) -> None
     assert found[2].demonstrations(shown()) == []
 
 
+def test_answers_stand_most_frequent_first_unless_they_are_shuffled(tmp_path: Path) -> None:
+    labels = [label(number, 5, 3, 2) for number in range(12)]
+    settings = shown().model_copy(update={"listing": "shuffled"})
+    firsts = set()
+    for one in told(folders(tmp_path, labels), settings):
+        (usual,), (other,) = one.demonstrations(shown()), one.demonstrations(settings)
+        assert [count for _, count in usual.answers] == [5, 3, 2]
+        assert set(other.answers) == set(usual.answers)
+        firsts.add(other.answers[0][1])
+    assert firsts == {5, 3, 2}
+    assert "listing" not in shown().identity()
+
+
 def test_without_attempts_there_is_none(tmp_path: Path) -> None:
     assert {one.attempt for one in told(folders(tmp_path, LABELLED, attempts=False), shown())} == {""}
 

@@ -6,7 +6,7 @@ import pytest
 
 from w2sg.records import Example
 from w2sg.tasks import build, task_config
-from w2sg.tasks.revision import Demonstration, Order
+from w2sg.tasks.revision import Demonstration, Order, in_words, listed
 
 PLAIN = build(task_config({"kind": "file", "labelled": "unread.jsonl", "grader": "numeric"}))
 WORLD = build(task_config("world-maths"))
@@ -46,6 +46,31 @@ def test_blind_tells_neither_whose_nor_how_sure(heads: bool) -> None:
     assert "I lean" not in text
     assert "own" not in text.replace(PLAIN.prompt(QUESTION), "").split("Any of the above")[0]
     assert text.count("Proposed solution") == 2
+
+
+def test_a_list_shows_the_most_frequent_answers_in_the_order_given() -> None:
+    answers = (("9", 1), ("5", 20), ("8", 2), ("6", 12), ("4", 1), ("7", 3), ("3", 1))
+    text = plain("own-first", True, "", Demonstration("They count.", answers))
+    assert ": 9 (1), 5 (20), 8 (2), 6 (12), 7 (3)\n" in text
+
+
+def test_shuffled_answers_stand_anywhere_and_the_same_again() -> None:
+    answers = (("5", 16), ("6", 12), ("7", 4))
+    orders = [listed(answers, "shuffled", f"q{number}") for number in range(60)]
+    assert orders == [listed(answers, "shuffled", f"q{number}") for number in range(60)]
+    assert {frozenset(order) for order in orders} == {frozenset(answers)}
+    for answer in answers:  # each is first on about a third: chance leaves fewer than 9 or more than 33 of 60 undone
+        assert 9 <= sum(order[0] == answer for order in orders) <= 33
+    assert listed(answers, "frequency", "q") == answers
+    assert listed((), "shuffled", "q") == ()
+    assert listed(answers[:1], "shuffled", "q") == answers[:1]
+
+
+def test_a_shuffled_statement_still_leans_towards_the_most_frequent_answer() -> None:
+    id = next(f"q{n}" for n in range(60) if listed("ab", "shuffled", f"q{n}")[0] == "b")
+    assert in_words((("5", 16), ("6", 12)), 4, "shuffled", id) == (
+        "Asked 32 times, I gave 6 (12 times), 5 (16 times) and no clear answer (4 times). I am in doubt about 5."
+    )
 
 
 def world(order: Order = "own-first", heads: bool = True, *others: Demonstration) -> str:

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from pydantic import Field
 
-from w2sg.config import Part
+from w2sg.config import Part, added
 from w2sg.decode.config import SamplingConfig
 from w2sg.models.base import Progress
 from w2sg.records import Example, Prompt, Response, WeakLabel, ask
 from w2sg.registry import Registry
 from w2sg.tasks.base import Task
+from w2sg.tasks.revision import Listing, in_words, listed
 
 if TYPE_CHECKING:
     from w2sg.decode.sampling import Request
@@ -79,11 +80,17 @@ class Template(Written):
     """The histogram of answers in plain words; where the task has a manner of its own, in that."""
 
     kind: Literal["template"] = "template"
+    listing: Listing = added("frequency")
+    """In which order the answers stand: the most frequent first, or `shuffled`. A task with a manner of its own keeps
+    it."""
 
     def statement(self, task: Task, doubt: Doubt) -> str:
         if not doubt.answers:
             return ""
-        return task.doubt_in_words(doubt.example, doubt.answers, doubt.unparsed)
+        said = task.doubt_in_words(doubt.example, doubt.answers, doubt.unparsed)
+        if self.listing != "frequency" and said == in_words(doubt.answers, doubt.unparsed):
+            return in_words(doubt.answers, doubt.unparsed, self.listing, doubt.example.id)
+        return said
 
 
 class Silent(Written):
@@ -116,6 +123,8 @@ class Asked(StatementWriter):
     """The longest statement."""
     temperature: float = Field(0.0, ge=0)
     """How the statement is sampled; 0 is greedy."""
+    listing: Listing = added("frequency")
+    """In which order these responses stand: that of the most frequent answer first, or `shuffled`."""
 
     @property
     def helper(self) -> str:
@@ -135,7 +144,7 @@ class Asked(StatementWriter):
         """Return what the model is asked: the question, one response per answer, and what to say of them."""
         cases = "\n\n".join(
             f"Draft {number}:\n{shortened(text, self.longest)}"
-            for number, text in enumerate(doubt.variants[: self.shown], start=1)
+            for number, text in enumerate(listed(doubt.variants[: self.shown], self.listing, doubt.example.id), start=1)
         )
         return ask(f"{_OPENING}\n\nQuestion:\n{doubt.example.question}\n\n{cases}\n\n{_REQUEST}")
 

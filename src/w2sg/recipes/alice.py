@@ -30,7 +30,7 @@ from w2sg.steps.rewrite import RewriteSettings, Shown, Shuffle, Told, rewrite_st
 from w2sg.steps.sample import sample_step
 from w2sg.steps.slices import Slice
 from w2sg.tasks.base import Task
-from w2sg.tasks.revision import Order
+from w2sg.tasks.revision import Listing, Order
 
 
 class Alice(Recipe):
@@ -56,6 +56,9 @@ class Alice(Recipe):
     """Which answer the student is shown first. `blind`: not told whose is whose, a coin decides which is first."""
     uncertainty: bool = True
     """Show how often the supervisor gave each answer, and its statement."""
+    listing: Listing = added("frequency")
+    """In which order these answers stand: the most frequent first, or `shuffled`. How a statement lists them is the
+    statement writer's to say; a task whose requests have a form of their own keeps it."""
     shuffle: Shuffle = "none"
     """Null controls: show another question's statement and counts (`statement`), or all of another question's work
     (`all`). If that does as well, the request's form did the work and the supervisor was not heard."""
@@ -113,6 +116,7 @@ class Alice(Recipe):
             bypass=self.bypass,
             shuffle=self.shuffle,
             seed=self.seed if self._draws else 0,
+            listing=self.listing,
         )
 
     @property

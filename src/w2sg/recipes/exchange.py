@@ -74,7 +74,8 @@ class Exchange:
         judged: dict[str, Step] = {}
         for number, (part, teacher) in enumerate(zip(label_parts(said), self.teachers, strict=True), start=1):
             seed = self._seed("judge", turn, number)
-            settings = JudgeSettings(model=teacher.ref, sampling=self.judging, seed=seed)
+            listing = self.rewriting.shown.listing
+            settings = JudgeSettings(model=teacher.ref, sampling=self.judging, seed=seed, listing=listing)
             parents = {"task": self.cast.task, "labels": said[part], "attempts": answers}
             who = self.cast.label(f"supervisor ({part}) judges, {where}")
             judged[part] = judge_step(teacher, parents, settings, who)

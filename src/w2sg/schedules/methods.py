@@ -60,6 +60,10 @@ METHODS: dict[str, dict[str, Any]] = {
     "alice-no-attempt": {"elicit": "alice", "recipe": {"kind": "alice", "attempt": "none"}},
     "alice-swapped": {"elicit": "alice", "recipe": {"kind": "alice", "order": "other-first"}},
     "alice-blind": {"elicit": "alice", "recipe": {"kind": "alice", "order": "blind"}},
+    "alice-shuffled-order": {
+        "elicit": {"kind": "alice", "statement": {"kind": "template", "listing": "shuffled"}},
+        "recipe": {"kind": "alice", "listing": "shuffled"},
+    },
     "alice-teacher-words": {"elicit": {"kind": "alice", "statement": "teacher"}, "recipe": "alice"},
     "alice-student-words": {"elicit": {"kind": "alice", "statement": "student"}, "recipe": "alice"},
     "alice-adaptive": {"elicit": {"kind": "alice", "stopping": "posterior"}, "recipe": "alice"},

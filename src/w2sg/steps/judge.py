@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from w2sg.config import Config
+from w2sg.config import Config, added
 from w2sg.decode.config import SamplingConfig
 from w2sg.elicit.statements import Doubt, Template
 from w2sg.elicit.vote import Vote
@@ -26,7 +26,7 @@ from w2sg.steps.rewrite import Shown, Told, told
 from w2sg.steps.task import task_of
 from w2sg.storage import read_lines, write_rows
 from w2sg.tasks.base import Task
-from w2sg.tasks.revision import Demonstration
+from w2sg.tasks.revision import Demonstration, Listing
 
 if TYPE_CHECKING:
     from w2sg.decode.sampling import Request
@@ -45,6 +45,8 @@ class JudgeSettings(Config):
     """How many samples, and how they are drawn."""
     seed: int
     """The root of the random streams; 0 for greedy decoding, which draws nothing."""
+    listing: Listing = added("frequency")
+    """In which order its answers stand where it puts its doubt into words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def run(step: Step, work: Workspace) -> Outcome:
             if asked:
                 id, responses = next(replies)
                 assert id == seen.id
-                after = moved(task, example, before, responses)
+                after = moved(task, example, before, responses, settings.listing)
             judgements.append(judgement(task, task.parse(seen.attempt, example), before, after, asked))
             yield after
 
@@ -109,13 +111,16 @@ def run(step: Step, work: Workspace) -> Outcome:
     return replace(outcome, summary={**outcome.summary, **_movement(judgements)})
 
 
-def moved(task: Task, example: Example, before: WeakLabel, responses: list[Response]) -> WeakLabel:
+def moved(
+    task: Task, example: Example, before: WeakLabel, responses: list[Response], listing: Listing = "frequency"
+) -> WeakLabel:
     """Return the label that a supervisor's new samples amount to, with its doubt in words where it had been put into
     words; the label it gave before where none of them can be read."""
     after = Vote().label(task, example, responses)
     if not after.histogram:
         return before
-    return replace(after, statement=Template().statement(task, Doubt.of(example, after)) if before.statement else "")
+    said = Template(listing=listing).statement(task, Doubt.of(example, after)) if before.statement else ""
+    return replace(after, statement=said)
 
 
 def judgement(task: Task, proposed: str | None, before: WeakLabel, after: WeakLabel, asked: bool) -> Judgement:

@@ -21,7 +21,7 @@ from w2sg.steps.model import ModelRef, Node
 from w2sg.steps.replies import keep_replies, local
 from w2sg.steps.task import task_of
 from w2sg.tasks.base import Task
-from w2sg.tasks.revision import Demonstration, Order
+from w2sg.tasks.revision import Demonstration, Listing, Order, listed
 
 if TYPE_CHECKING:
     from w2sg.decode.sampling import Request
@@ -47,6 +47,8 @@ class Shown(Config):
     """Decides who is shown whose work, and the coins of `blind`; 0 where neither is done."""
     settled: Literal["ask", "skip"] = added("ask")
     """Whether to ask where one's own answer is that of every supervisor already."""
+    listing: Listing = added("frequency")
+    """In which order a supervisor's answers stand."""
 
 
 class RewriteSettings(Config):
@@ -132,7 +134,9 @@ class Told:
     def demonstrations(self, shown: Shown) -> list[Demonstration]:
         """Return what is shown of every supervisor that gave an answer."""
         return [
-            Demonstration(label.text, said.told, said.statement) if shown.uncertainty else Demonstration(label.text)
+            Demonstration(label.text, listed(said.told, shown.listing, said.id), said.statement)
+            if shown.uncertainty
+            else Demonstration(label.text)
             for label, said in zip(self.work, self.said, strict=True)
             if label.histogram
         ]

@@ -7,10 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
+
+from w2sg.seeding import stream
 
 Answers = Sequence[tuple[str, int]]
-"""(answer, how often it was given), most frequent first."""
+"""(answer, how often it was given), most frequent first unless they are listed otherwise."""
+
+Listing = Literal["frequency", "shuffled"]
+"""In which order another's answers are listed: the most frequent first, or shuffled, so that an answer's place tells
+nothing and its count alone says how often it was given."""
+
+_Listed = TypeVar("_Listed")
+
+
+def listed(items: Sequence[_Listed], listing: Listing, id: str) -> tuple[_Listed, ...]:
+    """Return the items of question `id`, given most frequent first, in the order in which they are listed; the same
+    order whenever it is asked for."""
+    if listing == "frequency":
+        return tuple(items)
+    return tuple(items[place] for place in stream(0, "listing", id).permutation(len(items)).tolist())
+
 
 Order = Literal["own-first", "other-first", "blind"]
 """Which of the two answers stands first; `blind`: neither says whose it is, a coin decides which stands first, and
@@ -29,19 +46,26 @@ class Demonstration:
     statement: str = ""
 
 
-def in_words(answers: Answers, unparsed: int) -> str:
-    """Return the histogram of a supervisor's answers as it would state its own doubt, in the first person."""
+def in_words(answers: Answers, unparsed: int, listing: Listing = "frequency", id: str = "") -> str:
+    """Return the histogram of a supervisor's answers to question `id`, given most frequent first, as it would state its
+    own doubt, in the first person."""
     total = sum(count for _, count in answers) + unparsed
     top, votes = answers[0]
     if votes == total:
         return f"Asked {_times(total)}, I answered {top} every time. I am sure of it."
-    said = [f"{answer} ({_times(count)})" for answer, count in answers[:_NAMED]]
+    said = [f"{answer} ({_times(count)})" for answer, count in listed(answers[:_NAMED], listing, id)]
     if rest := answers[_NAMED:]:
         more = "1 other answer" if len(rest) == 1 else f"{len(rest)} other answers"
         said.append(f"{more} ({_times(sum(count for _, count in rest))})")
     if unparsed:
         said.append(f"no clear answer ({_times(unparsed)})")
     return f"Asked {_times(total)}, I gave {_listed(said)}. {_leaning(top, votes / total)}"
+
+
+def _leading(answers: Answers) -> Answers:
+    """Return the few most frequent answers, in the order given; of equally frequent ones the first given."""
+    kept = sorted(range(len(answers)), key=lambda place: -answers[place][1])[:_NAMED]
+    return [answers[place] for place in sorted(kept)]
 
 
 def _leaning(top: str, share: float) -> str:
@@ -89,7 +113,7 @@ def _shown(other: Demonstration) -> list[str]:
     if other.statement:
         parts.append(f"What they say of their doubts:\n{other.statement}")
     elif other.answers:
-        said = ", ".join(f"{answer} ({count})" for answer, count in other.answers[:_NAMED])
+        said = ", ".join(f"{answer} ({count})" for answer, count in _leading(other.answers))
         parts.append(f"Their answers, with how often they gave each: {said}")
     return parts
 
