@@ -142,6 +142,23 @@ def test_a_statement_by_a_model_is_asked_for_where_samples_disagree_only(tmp_pat
             assert label.statement.startswith("Asked 3 times, I ")
 
 
+@pytest.mark.parametrize(("teacher", "alarmed"), [("weak", False), ("blank", True)])
+def test_empty_statements_are_counted_and_alarm(tmp_path: Path, teacher: str, alarmed: bool) -> None:
+    """A student that is told no doubt in words says nothing about such statements, however the row is called."""
+    changes = {"elicit": {"samples": 4, "calibration": "none"}}
+    plan = plan_of(tmp_path, {"alice-teacher-words": changes}, teacher=f"scripted:scripted_world:{teacher}")
+    store = run(plan, tmp_path)
+    (state,) = step_of(plan.arms[0], "state")
+    doubted = [one for one in read_labels(store.folder(state)) if len(one.histogram) > 1]
+    assert store.record(state)["summary"]["empty"] == (len(doubted) if alarmed else 0)
+    results = collect(*gather(plan, store), resamples=50)
+    (row,) = results.labels
+    assert (row.statements, row.empty_statements) == (len(doubted), len(doubted) if alarmed else 0)
+    assert row.statements > 0
+    text = f"statements of doubt are empty: alice-teacher-words {row.statements} of {row.statements}"
+    assert any(note.level == "alarm" and text in note.text for note in results.notes) is alarmed
+
+
 def test_the_paper_copies_what_the_teacher_is_agreed_on(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, {"alice": {"elicit": {"samples": 4}}}, preset="paper")
     method = plan.experiment.methods["alice"]

@@ -13,6 +13,7 @@ from w2sg.report.sentences import difference
 
 CONSTANT_SHARE = 0.75
 UNPARSED_SHARE = 0.10
+EMPTY_STATEMENTS_SHARE = 0.10
 SEED_RANGE = 0.20
 COST_RATIO = 2.0
 GOLD_OPENED_BY = frozenset(
@@ -45,6 +46,7 @@ def alarms(results: Results, *, facts: Mapping[str, TaskFacts], teacher_constant
         found += _below_majority(results, task, known.majority)
         found += _headroom(results, task)
         found += _unparsed(results, task)
+        found += _statements(results, task)
         found += _seeds(results, task)
         found += _compute(results, task)
         found += [_note(task, text) for text in known.notes]
@@ -144,6 +146,18 @@ def _unparsed(results: Results, task: str) -> Iterator[Note]:
     if high:
         names = ", ".join(f"{row.method} {row.unparsed_share:.0%}" for row in high)
         yield _alarm(task, f"Many answers could not be read, and count as wrong: {names}.")
+
+
+def _statements(results: Results, task: str) -> Iterator[Note]:
+    rows = [row for row in results.labels if row.task == task and row.statements]
+    high = [row for row in rows if row.empty_statements >= EMPTY_STATEMENTS_SHARE * row.statements]
+    if high:
+        names = ", ".join(f"{row.method} {row.empty_statements} of {row.statements}" for row in high)
+        yield _alarm(
+            task,
+            f"Many statements of doubt are empty: {names}. On these questions the student was told no doubt in words, "
+            "so its result says little about such statements. Look at what their writer replied, or choose another.",
+        )
 
 
 def _seeds(results: Results, task: str) -> Iterator[Note]:

@@ -18,6 +18,7 @@ class ArmResult:
     learnt from, `rewrites` what its student made of them where it rewrites. `model` is the name of the model that
     was judged; `below` are the rungs of a cascade under it, the lowest first, each an arm that is not compared;
     `other_labels` are those of further supervisors, where there are several.
+    `statements` of doubt were asked of a model for all these labels, and `empty_statements` of them say nothing.
     """
 
     task: str
@@ -34,6 +35,8 @@ class ArmResult:
     model: str = ""
     below: tuple[ArmResult, ...] = ()
     other_labels: tuple[Sequence[LabelScore], ...] = ()
+    statements: int = 0
+    empty_statements: int = 0
 
 
 @dataclass(frozen=True)

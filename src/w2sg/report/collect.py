@@ -13,13 +13,13 @@ from statistics import fmean
 from w2sg.errors import DataError
 from w2sg.metrics.bootstrap import Family
 from w2sg.metrics.quality import Inheritance, commonest, inheritance, quality
-from w2sg.metrics.uncertainty import calibration
 from w2sg.metrics.verdict import Recovered, accuracy_in, compare_in, holm, recovered_in
 from w2sg.records import ItemScore
 from w2sg.report import results as schema
 from w2sg.report.alarms import alarms
 from w2sg.report.arms import ArmResult, RunMeta, StepRecord
 from w2sg.report.counterparts import counterparts
+from w2sg.report.labels import label_row
 from w2sg.report.reliability import reliability_rows
 from w2sg.report.results import ComparisonRow, DifficultyRow, LabelRow, Results, ResultStratum, Row, Summary
 from w2sg.report.rewritten import rewrite_row
@@ -68,7 +68,7 @@ def collect(arms: Sequence[ArmResult], meta: RunMeta, *, resamples: int = 10_000
             found.summary += _summaries(by_method, cells, family, task, stratum)
             found.comparisons += _comparisons(family, _controls(by_method), task, stratum)
         found.difficulty += _difficulty(by_method, seeds, task, resamples, seed)
-        found.labels += [row for name, members in by_method.items() if (row := _labels(task, name, members))]
+        found.labels += [row for name, members in by_method.items() if (row := label_row(task, name, members))]
         found.rewrites += [made for name, members in by_method.items() if (made := rewrite_row(task, name, members))]
         found.reliability += reliability_rows(task, by_method, resamples=resamples, seed=seed)
         for name, members in by_method.items():
@@ -320,28 +320,6 @@ def _ranges(values: list[float]) -> list[tuple[float, float]]:
             ranges.append((inside[0], inside[-1]))
             inside = []
     return ranges
-
-
-def _labels(task: str, method: str, members: list[ArmResult]) -> LabelRow | None:
-    labels = [label for arm in members for label in arm.labels]
-    if not labels:
-        return None
-    often = commonest([label.answer for label in labels])
-    stated = [(label.confidence, label.correct) for label in labels if label.confidence is not None]
-    found = calibration([c for c, _ in stated], [right for _, right in stated]) if stated else None
-    return LabelRow(
-        task=task,
-        method=method,
-        seeds=sum(bool(arm.labels) for arm in members),
-        n=len(labels),
-        accuracy=fmean(label.correct for label in labels),
-        unparsed=sum(label.answer is None for label in labels),
-        commonest_share=often[1] if often else 0.0,
-        calibration_error=found.error if found else None,
-        brier=found.brier if found else None,
-        auroc=found.auroc if found else None,
-        reliability=tuple(schema.ReliabilityBin(**vars(bar)) for bar in found.bins) if found else (),
-    )
 
 
 def _teacher_constant(by_method: ByMethod) -> float | None:

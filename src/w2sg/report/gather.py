@@ -16,7 +16,7 @@ from w2sg.report.results import SCHEMA_VERSION
 from w2sg.runs.plan import Arm, Plan
 from w2sg.runs.store import RECORD, Store, command_line, provenance
 from w2sg.steps.base import Step
-from w2sg.steps.inputs import SEALED_ACCESS, read_label_scores, read_rewrite_scores, read_scores
+from w2sg.steps.inputs import SEALED_ACCESS, read_label_scores, read_labels, read_rewrite_scores, read_scores
 from w2sg.steps.state import StateSettings
 from w2sg.tasks.sealed import read_accesses
 
@@ -60,6 +60,7 @@ def gather(plan: Plan, store: Store, computed: Iterable[str] = ()) -> tuple[list
 def _arm(arm: Arm, plan: Plan, store: Store, records: dict[str, Any]) -> ArmResult:
     steps = [step.fingerprint for step in arm.scores.ancestors()]
     costs = [records[name]["cost"] for name in steps]
+    statements, empty = _statements(arm, store)
     return ArmResult(
         task=arm.task,
         method=arm.method,
@@ -75,7 +76,18 @@ def _arm(arm: Arm, plan: Plan, store: Store, records: dict[str, Any]) -> ArmResu
         model=Path(arm.node.ref.config.path).name,
         below=tuple(_arm(rung, plan, store, records) for rung in arm.below),
         other_labels=tuple(read_label_scores(store.folder(graded)) for graded in arm.other_label_scores),
+        statements=statements,
+        empty_statements=empty,
     )
+
+
+def _statements(arm: Arm, store: Store) -> tuple[int, int]:
+    """Return how many statements of doubt a model was asked for, on the labels of every supervisor, and how many of
+    them are empty. It is asked where samples disagree; where a rule writes them, nobody is."""
+    labels = [arm.labels, *(graded.parents["labels"] for graded in arm.other_label_scores)]
+    states = [step for step in labels if step is not None and isinstance(step.settings, StateSettings)]
+    said = [label.statement for step in states for label in read_labels(store.folder(step)) if len(label.histogram) > 1]
+    return len(said), sum(not statement.strip() for statement in said)
 
 
 def _record(step: Step, store: Store, records: dict[str, Any], computed: set[str]) -> StepRecord:

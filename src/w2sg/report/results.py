@@ -175,6 +175,10 @@ class LabelRow(Part):
     """Share of the labels that are right."""
     unparsed: int
     """Labels without a readable answer."""
+    statements: int = 0
+    """Statements of doubt that a model was asked for, of every supervisor and rung; none where a rule writes them."""
+    empty_statements: int = 0
+    """Those of them that are empty or blank: there the student is shown counts and no words."""
     commonest_share: float
     """Share of the most frequent answer: near 1, the supervisor says one thing to everything."""
     calibration_error: float | None

@@ -72,19 +72,24 @@ def run(step: Step, work: Workspace) -> Outcome:
     sampling = writer.sampling().model_copy(update={"chunk": settings.chunk})
     outcome = keep_replies(work, requests(), total, sampling, settings.seed, speaker, piecewise=settings.model is None)
 
+    empty = 0
+
     def stated() -> Iterator[WeakLabel]:
+        nonlocal empty
         replies = read_responses(work.folder)
         for label in read_labels(work.parents["labels"]):
             doubt = Doubt.of(examples[label.id], label)
             if _is_asked(doubt):
                 id, (reply,) = next(replies)
                 assert id == label.id
-                yield replace(label, statement=writer.read(reply.text))
+                statement = writer.read(reply.text)
+                empty += not statement
+                yield replace(label, statement=statement)
             else:
                 yield replace(label, statement=Template().statement(task, doubt))
 
     write_rows(work.folder / LABELS, stated())
-    return outcome
+    return replace(outcome, summary={**outcome.summary, "empty": empty})
 
 
 def _is_asked(doubt: Doubt) -> bool:
