@@ -127,6 +127,15 @@ def test_a_plan_says_what_will_run_and_why_and_runs_nothing(file: Path) -> None:
     assert "tune the teacher" in w2sg("plan", str(file), "--all").stdout
 
 
+def test_a_plan_says_what_calibration_is_for(file: Path) -> None:
+    said = " ".join(w2sg("plan", str(file), "--set", "methods=[alice]", "controls=[]").stdout.split())
+    assert "answers validate (alice), to calibrate by" in said
+    assert "That is for the report's reliability figures; students learn the same without it" in said
+    without = w2sg("plan", str(file), "--set", "methods={alice: {elicit: {calibration: none}}}", "controls=[]")
+    assert without.exit_code == 0
+    assert "reliability" not in without.stdout
+
+
 def test_a_report_is_shown_again_without_the_store(file: Path) -> None:
     ran = w2sg("run", str(file), "--store", "kept")
     Path("runs/scripted/report.html").unlink()

@@ -100,3 +100,15 @@ def test_a_model_from_the_hub_without_a_revision_is_noted(tmp_path: Path) -> Non
     methods = {"two": {"like": "alice", "supervisor": supervisor}}
     (note,) = make_plan(read_experiment(write(tmp_path, methods=methods))).notes
     assert note.text.startswith("The model of two 'some/model' is taken from the Hub without a pinned revision")
+
+
+def test_a_sentence_model_from_the_hub_without_a_revision_is_noted(tmp_path: Path) -> None:
+    def notes(**embedder: str) -> list[str]:
+        embedding = {"kind": "embedding", "embedder": {"kind": "sentence-transformers", **embedder}}
+        methods = {"alice": {"elicit": {"clustering": embedding}}}
+        return [note.text for note in make_plan(read_experiment(write(tmp_path, methods=methods))).notes]
+
+    (note,) = notes(path="some/encoder")
+    assert note.startswith("The sentence model of alice 'some/encoder' is taken from the Hub without a pinned revision")
+    assert notes(path="some/encoder", revision="0123abc") == []
+    assert notes() == []  # a package of a fixed version, with weights of a known digest

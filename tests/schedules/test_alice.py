@@ -364,6 +364,19 @@ def answer_to(id: str) -> str:
     return str(number + 7 * number % 13)
 
 
+def test_calibration_changes_nothing_that_is_learnt(tmp_path: Path) -> None:
+    """Not with a statement by a model, a bypass, a selection by votes or a second turn either."""
+    recipe = {"bypass": True, "select": "votes", "turns": 2}
+    parts = {"elicit": {"samples": 5, "statement": "teacher"}, "recipe": recipe}
+    without = {**parts, "elicit": {**parts["elicit"], "calibration": "none"}}
+    plan = plan_of(tmp_path, {"with": {"like": "alice", **parts}, "without": {"like": "alice", **without}})
+    store = run(plan, tmp_path)
+    learnt = [read_targets(store.folder(step_of(arm, "targets")[-1])) for arm in plan.arms]
+    assert learnt[0] == learnt[1] != []
+    first, second = (read_label_scores(store.folder(arm.label_scores)) for arm in plan.arms if arm.label_scores)
+    assert [score.confidence for score in first] != [score.confidence for score in second]
+
+
 def test_without_open_gold_to_calibrate_by_confidence_stays_as_it_is(tmp_path: Path) -> None:
     data = scripted_world.experiment(tmp_path / "data", methods=["alice"], controls=[], seeds=[0])
     data["tasks"][0]["split"] |= {"validate": 0}

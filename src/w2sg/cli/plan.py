@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from w2sg.cli.options import ExperimentFile, Out, Seeds, Settings, StoreFolder, folders, read
+
+if TYPE_CHECKING:
+    from w2sg.runs.forecast import Forecast
 
 
 def plan(
@@ -57,4 +60,21 @@ def plan(
             for model in dict.fromkeys((chosen.teacher, chosen.student))
             if not model.path.startswith("scripted:") and not parameter_guess(model)
         )
+    if purpose := _calibration(todo):
+        words += f" {purpose}"
     console.print(Text(words))
+
+
+def _calibration(todo: list[Forecast]) -> str:
+    """Say what the calibration of confidence among the steps to do costs, and what for; "" where there is none."""
+    from w2sg.cli.progress import clock
+
+    calibrations = [part.step for part in todo if part.step.kind == "calibrate"]
+    samples = {step.parents["validate"].parents["samples"].fingerprint for step in calibrations}
+    seconds = sum(part.seconds for part in todo if part.step.fingerprint in samples)
+    if not seconds:
+        return ""
+    return (
+        f"About {clock(seconds)} of it are samples of validate by which confidence is calibrated. That is for the "
+        "report's reliability figures; students learn the same without it (elicit.calibration: none)."
+    )

@@ -53,8 +53,9 @@ class Alice(Elicitor):
     """Who puts the doubt into words."""
 
     calibration: Literal["none", "isotonic", "platt", "temperature"] = "platt"
-    """How the confidence becomes a chance of being right, by samples of `validate`, whose gold is open. The report
-    tells it; the student is shown counts and words, so what it learns does not depend on this."""
+    """How the confidence becomes a chance of being right, by samples of `validate`, whose gold is open. It is for the
+    report's reliability figures alone: the student is shown counts and words, so `none` saves these samples and changes
+    nothing that is learnt (later steps get other names all the same)."""
     stopping: AnyStopping = added(Never())
     """When a question has fewer samples, because its vote is settled. The confidence is then a share of those drawn;
     a vote that stops early is a little too sure of itself, which the calibration, sampled alike, takes back."""

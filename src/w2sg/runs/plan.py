@@ -11,6 +11,7 @@ from functools import cached_property
 
 from w2sg.config import Config
 from w2sg.decode.config import SamplingConfig
+from w2sg.elicit.embedding import PACKAGED, SentenceModel
 from w2sg.errors import DataError
 from w2sg.models.base import ModelConfig
 from w2sg.runs.experiment import Experiment
@@ -150,16 +151,24 @@ def _unpinned(experiment: Experiment) -> list[Note]:
             ("teacher", experiment.teacher),
             *(("intermediate", config) for config in experiment.intermediates),
             ("student", experiment.student),
-            *((f"model of {name}", config) for name, method in experiment.arms().items() for config in _models(method)),
+            *(
+                (f"{what} of {name}", config)
+                for name, method in experiment.arms().items()
+                for what, config in _models(method)
+            ),
         )
         if "hub" in ModelRef.of(config).content and config.revision is None
     ]
 
 
-def _models(part: object) -> Iterator[ModelConfig]:
-    """Yield every model that the settings of a method name themselves."""
+def _models(part: object) -> Iterator[tuple[str, ModelConfig]]:
+    """Yield every model that the settings of a method name themselves, with what it is; not the sentence model that is
+    installed as a package, whose weights are checked."""
     if isinstance(part, ModelConfig):
-        yield part
+        yield "model", part
+    elif isinstance(part, SentenceModel):
+        if part.path != PACKAGED:
+            yield "sentence model", ModelConfig(path=part.path, revision=part.revision)
     elif isinstance(part, Config):
         for name in type(part).model_fields:
             yield from _models(getattr(part, name))

@@ -115,7 +115,7 @@ def _labels(
     labels = _labelled(parts, cast, teacher, "transfer", slice, where, who, seed)
     if elicit.calibrator is not None and laid_out(cast.task).config.split.validate != 0:
         validate = _labelled(parts, cast, teacher, "validate", None, where, who, seed)
-        words = cast.label(f"calibrated labels for {parts.name}{where}")
+        words = cast.label(f"calibrated labels for {parts.name}{where}, for the reliability figures")
         labels = calibrate_step(labels, validate, cast.task, elicit.calibrator, words)
     writer = elicit.writer
     if isinstance(writer, Asked):
@@ -131,7 +131,8 @@ def _labelled(
     """Return the labels that one teacher's samples of a role's questions, drawn by `seed`, amount to."""
     sampling = parts.elicit.sampling(cast.max_new_tokens).model_copy(update={"chunk": cast.chunk})
     source, elicit = who or getattr(parts.supervisor, "kind", "supervisor"), getattr(parts.elicit, "kind", "")
-    words = cast.label(f"{source} answers {role} ({elicit}){where}")
+    purpose = "" if role == "transfer" else ", to calibrate by"
+    words = cast.label(f"{source} answers {role} ({elicit}){where}{purpose}")
     samples = sample_step(teacher, cast.task, (role,), sampling, seed, words, slice, parts.elicit.stops)
     what = "labels" if role == "transfer" else f"labels of {role}"
     return label_step(samples, cast.task, parts.elicit, cast.label(f"{what} for {parts.name}{where}"))
