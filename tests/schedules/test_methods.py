@@ -84,3 +84,9 @@ def test_one_answer_is_no_agreement_that_could_be_copied() -> None:
 
 def test_controls_are_the_same_under_every_preset() -> None:
     assert all(method(name, preset="paper") == method(name) for name in CONTROLS)
+
+
+def test_a_change_of_boosting_leaves_the_rest_as_published() -> None:
+    texts, tokens = (method(name, preset="paper").supervisor.identity() for name in ("ensemw2s-texts", "ensemw2s"))
+    assert texts["boosting"] == tokens["boosting"] | {"unit": "texts", "window": 0}
+    assert tokens["boosting"]["prior"] == "pretrained"

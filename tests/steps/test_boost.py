@@ -11,18 +11,17 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-import scripted_world
+from tiny_boosting import CPU, boosted, made, rounds, sums_cast
 from w2sg.ensemble.distribution import equal_weights
 from w2sg.ensemble.expert_weight import weighted_error
 from w2sg.errors import DataError, ModelError
-from w2sg.models.base import ModelConfig, RuntimeConfig, silent
-from w2sg.models.fit_config import FitConfig, LoraConfig
+from w2sg.models.base import ModelConfig, silent
+from w2sg.models.fit_config import FitConfig
 from w2sg.records import Target, ask
-from w2sg.runs.plan import task_step
 from w2sg.runs.runner import run_steps
 from w2sg.runs.store import Store
 from w2sg.steps.answer_tokens import check_answers
-from w2sg.steps.base import Step, with_ancestors
+from w2sg.steps.base import with_ancestors
 from w2sg.steps.boost import weighted
 from w2sg.steps.boost_files import Answer, read_answer_rows, read_arrays, read_round
 from w2sg.steps.cast import Cast
@@ -31,41 +30,17 @@ from w2sg.steps.model import ModelRef, Node
 from w2sg.supervisors.boosted import Boosted
 from w2sg.supervisors.committee import Committee
 from w2sg.supervisors.single import Teacher
-from w2sg.tasks import task_config
-
-CPU = RuntimeConfig(device="cpu", checkpoint_every_seconds=0)
-LORA = FitConfig(learning_rate=3e-2, epochs=6, batch_size=4, lora=LoraConfig(rank=4, alpha=8))
-SPLIT = {"supervise": 8, "validate": 0, "transfer": 4, "test_id": 4, "near_duplicates": "exact"}
 
 
 @pytest.fixture(scope="module")
 def cast(tiny_model: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Cast:
-    files = scripted_world.write_files(tmp_path_factory.mktemp("data"), labelled=20)
-    task = task_step(task_config({"kind": "file", "name": "sums", "grader": "numeric", "split": SPLIT, **files}))
-    ref = ModelRef.of(ModelConfig(path=str(tiny_model("llama"))))
-    return Cast("sums", task, ref, ref, LORA, LORA, reasoning=True, max_new_tokens=4, chunk=64, seed=0)
+    return sums_cast(tmp_path_factory.mktemp("data"), tiny_model("llama"))
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """One store for all tests of the module: steps that they share run once."""
     return Store(tmp_path_factory.mktemp("store"))
-
-
-def boosted(experts: int = 2, **boosting: Any) -> Boosted:
-    settings = {"prior": "vocabulary", "measured": "in-sample", **boosting}
-    return Boosted.parse({"experts": experts, "boosting": settings}, "The supervisor")
-
-
-def made(node: Node, store: Store) -> tuple[Step, Path]:
-    """Run all that a supervisor needs; return its ensemble step and that step's folder."""
-    assert node.tuned is not None
-    run_steps(with_ancestors([node.tuned]), store, CPU, workers=1)
-    return node.tuned, store.folder(node.tuned)
-
-
-def rounds(ensemble: Step, store: Store) -> list[Path]:
-    return [store.folder(ensemble.parents[part]) for part in sorted(ensemble.parents)]
 
 
 def test_two_rounds_leave_all_that_there_is_to_know(cast: Cast, store: Store) -> None:

@@ -112,7 +112,7 @@ def _data(arm: Arm, store: Store) -> str:
         "test": "gold questions were kept for the estimate above",
     }
     lines = [f"- {number:,} {words[role.split('-')[0]]} (`{role}`)" for role, number in summary["counts"].items()]
-    files = settings.task.files()
+    files = settings.task.all_files()
     lines += [f"- {name}: `{files[name].name}`, SHA-256 `{digest}`" for name, digest in settings.files.items()]
     return "\n".join([*lines, *(f"- {note}" for note in summary["notes"])])
 

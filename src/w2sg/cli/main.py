@@ -13,6 +13,7 @@ import typer
 from w2sg import __version__
 from w2sg.cli import task, zoo
 from w2sg.cli.boundary import Commands, ManyValues
+from w2sg.cli.difficulty import difficulty
 from w2sg.cli.evaluate import evaluate
 from w2sg.cli.fit import fit
 from w2sg.cli.ls import ls
@@ -59,6 +60,7 @@ app.command()(report)
 app.command(cls=ManyValues)(fit)
 app.command()(predict)
 app.command("eval")(evaluate)
+app.command(cls=ManyValues)(difficulty)
 app.command()(ls)
 app.add_typer(task.app, name="task")
 app.add_typer(zoo.app, name="zoo")

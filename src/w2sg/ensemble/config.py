@@ -14,6 +14,9 @@ Prior = Literal["none", "classes", "vocabulary", "pretrained", "pretrained-rewei
 Errors = Literal["all", "critical", "generations"]
 Measured = Literal["in-sample", "out-of-bag", "held-out"]
 
+EXPERTS = 5
+"""How many experts an ensemble has where nobody says; what controls at equal cost are measured by."""
+
 PUBLISHED = {"draw": "mask", "errors": "all", "measured": "in-sample", "prior": "pretrained", "largest_step": None}
 """The settings of EnsemW2S as far as its sources tell them. That the prior is the base model's error is our reading."""
 

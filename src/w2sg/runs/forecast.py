@@ -11,6 +11,7 @@ from w2sg.models.identity import parameter_guess
 from w2sg.runs.plan import Plan
 from w2sg.runs.store import State, Store
 from w2sg.steps.base import Step
+from w2sg.steps.choose import ChooseSettings
 from w2sg.steps.fit import FitSettings
 from w2sg.steps.judge import JudgeSettings
 from w2sg.steps.rewrite import RewriteSettings
@@ -83,6 +84,10 @@ def _seconds(step: Step, store: Store, history: list[dict[str, Any]]) -> float:
         roles = settings.roles if isinstance(settings, SampleSettings) else ("transfer",)
         rows = sum(_rows(step.parents["task"], role, store) for role in roles) / _parts(step)
         tokens = rows * settings.sampling.samples * min(settings.sampling.max_new_tokens, _TOKENS_PER_RESPONSE)
+        return _SECONDS_TO_START + tokens * _rate(step, history, "tokens_sampled", 2)
+    if isinstance(settings, ChooseSettings):  # the first expert answers, the first two, and so on
+        rows = _rows(step.parents["task"], "validate", store) * len(step.parents["model"].parents)
+        tokens = rows * min(settings.sampling.max_new_tokens, _TOKENS_PER_RESPONSE)
         return _SECONDS_TO_START + tokens * _rate(step, history, "tokens_sampled", 2)
     if isinstance(settings, StateSettings) and settings.model is not None:
         rows = _rows(step.parents["task"], "transfer", store)

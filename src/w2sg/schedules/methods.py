@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from w2sg.config import Config, suggest
 from w2sg.elicit import ELICITORS
-from w2sg.ensemble.config import PUBLISHED
+from w2sg.ensemble.config import EXPERTS, PUBLISHED
 from w2sg.errors import ConfigError
 from w2sg.recipes import RECIPES
 from w2sg.schedules import SCHEDULES
@@ -87,7 +87,12 @@ METHODS: dict[str, dict[str, Any]] = {
     "ensemw2s": {"supervisor": "boosted"},
     "ensemw2s-uniform": {"supervisor": {"kind": "boosted", "weights": "uniform"}},
     "ensemw2s-experts": {"supervisor": "boosted", "schedule": "as-is"},
+    "ensemw2s-chosen": {"supervisor": {"kind": "boosted", "choose": "validate"}},
+    "ensemw2s-chosen-experts": {"supervisor": {"kind": "boosted", "choose": "validate"}, "schedule": "as-is"},
+    "ensemw2s-texts": {"supervisor": {"kind": "boosted", "boosting": {"unit": "texts", "window": 0}}},
     "single-expert": {"supervisor": {"kind": "boosted", "experts": 1}},
+    "single-expert-long": {"supervisor": {"kind": "committee", "experts": 1, "longer": EXPERTS}},
+    "single-expert-large-rank": {"supervisor": {"kind": "committee", "experts": 1, "wider": EXPERTS}},
     "uniform-ensemble": {"supervisor": "committee"},
     "bagging": {"supervisor": {"kind": "committee", "differ": "texts"}},
     "token-bagging": {"supervisor": {"kind": "committee", "differ": "tokens"}},
@@ -162,7 +167,11 @@ def _published(part: str, settings: Any) -> Any:
     """Return a part of a named method as published: the paper's settings, and over them what makes the method."""
     own = _mapping(settings)
     paper = PAPER.get(part, {}).get(own["kind"], {})
-    return {**own, **paper, **{key: value for key, value in own.items() if key != "kind" or "kind" not in paper}}
+    kept = {key: value for key, value in own.items() if key != "kind" or "kind" not in paper}
+    for key, value in kept.items():
+        if isinstance(value, dict) and isinstance(paper.get(key), dict):
+            kept[key] = {**paper[key], **value}
+    return {**own, **paper, **kept}
 
 
 def _mapping(part: Any) -> dict[str, Any]:

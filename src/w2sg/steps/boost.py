@@ -48,6 +48,12 @@ class BoostSettings(FitSettings):
     """How the expert answers freely, where errors count on that."""
     warm: bool = added(False)
     """Whether training starts from the round's predecessor."""
+    retries: int = added(0)
+    """How many rounds may fail before boosting ends: after a failed one, the next tries again under the same weights,
+    from its own seed and on its own draw."""
+    spare: int = added(0)
+    """How many rounds must have failed before for this one to be needed; 0 in all but those beyond the experts that
+    were asked for."""
 
 
 def boost_step(base: Node, parents: dict[str, Step], settings: BoostSettings, label: str) -> Step:
@@ -71,7 +77,7 @@ class _Tokens:
 
 
 def run(step: Step, work: Workspace) -> Outcome:
-    """Train the round's expert and judge it; where boosting has ended before, do nothing.
+    """Train the round's expert and judge it; where boosting has ended before, or all experts are there, do nothing.
 
     Raises:
         DataError: nothing could be measured, or there are fewer questions than folds.
@@ -83,9 +89,12 @@ def run(step: Step, work: Workspace) -> Outcome:
     tokens = _tokens(work, settings.boosting)
     before = work.parents.get("previous")
     weights = equal_weights(len(tokens.critical)) if before is None else read_arrays(before)["next_weights"]
-    if before is not None and (ended := read_round(before)["ends"]):
+    history = None if before is None else read_round(before)
+    failures, own = _failures(history), {"number": settings.number, "spare": settings.spare > 0}
+    if history is not None and (ended := idle_because(settings, history)) is not None:
         write_arrays(work.folder, {"weights": weights, "next_weights": weights})
-        write_round(work.folder, {"number": settings.number, "kept": False, "ends": ended, "alpha": 0.0})
+        told = {**own, "kept": False, "idle": True, "failures": failures, "ends": ended, "alpha": 0.0}
+        write_round(work.folder, told)
         return Outcome({"kept": False, "ends": ended})
     held = _held_out(work, settings, tokens)
     random = stream(settings.drawing, "boost-draw", settings.number)
@@ -124,11 +133,25 @@ def run(step: Step, work: Workspace) -> Outcome:
     )
     arrays = {"weights": weights, "drawn": drawn.weights, "ranks": ranks, "log_probs": log_probs, "wrong": wrong}
     write_arrays(work.folder, {**arrays, "measured": measured, "next_weights": verdict.weights})
-    told = _told(verdict, settings.number)
+    told = {**own, **_told(verdict), "idle": False, "failures": failures + (not verdict.kept)}
     write_round(work.folder, told)
     trained = outcome_of(result)
     cost = replace(trained.cost, tokens_sampled=sampled)
     return Outcome({**told, "token_error": float((ranks > 0).mean()), **trained.summary}, cost)
+
+
+def idle_because(settings: BoostSettings, history: dict[str, Any]) -> str | None:
+    """Return why the round has nothing to do: boosting has ended, or (an empty text) all experts are there; None where
+    it has. `history` is what the round before told."""
+    failures = _failures(history)
+    if history["ends"] and (history["kept"] or history.get("idle", False) or failures > settings.retries):
+        return str(history["ends"])
+    return "" if failures < settings.spare else None
+
+
+def _failures(history: dict[str, Any] | None) -> int:
+    """Return how many experts failed up to the round that told `history`; a first round need not have said it."""
+    return 0 if history is None else int(history.get("failures", not history["kept"]))
 
 
 def _tokens(work: Workspace, config: BoostingConfig) -> _Tokens:
@@ -208,7 +231,7 @@ def _with_expert(work: Workspace) -> Workspace:
     return replace(work, parents={"model": work.folder})
 
 
-def _told(verdict: Verdict, number: int) -> dict[str, Any]:
+def _told(verdict: Verdict) -> dict[str, Any]:
     found = asdict(verdict)
     del found["weights"]
     return {"number": number, **found}

@@ -72,7 +72,9 @@ def write_round(folder: Path, verdict: Mapping[str, Any]) -> None:
 
 
 def read_round(folder: Path) -> dict[str, Any]:
-    """Return a round's verdict: `number`, `kept`, `ends`, `alpha`, and the fields of `ensemble.rounds.Verdict`."""
+    """Return a round's verdict: the fields of `ensemble.rounds.Verdict` but the weights, `number`, whether it is beyond
+    the experts asked for (`spare`), whether it had nothing to do (`idle`; then of the verdict only `kept`, `ends` and
+    `alpha`), and how many experts had failed in the end (`failures`)."""
     found: dict[str, Any] = read_json(folder / ROUND)
     return found
 

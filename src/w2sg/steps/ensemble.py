@@ -34,8 +34,12 @@ class EnsembleSettings(Config):
 def ensemble_step(base: Node, experts: Sequence[Step], mixture: Mixture, weights: Weights, label: str) -> Node:
     """Return the ensemble of the experts that `experts` (steps of boosting or tuning, all of `base`) made."""
     settings = EnsembleSettings(model=base.ref, mixture=mixture, weights=weights)
-    parents = {f"expert-{number:03d}": expert for number, expert in enumerate(experts, start=1)}
-    return Node(base.ref, Step("ensemble", settings, parents, label))
+    return Node(base.ref, Step("ensemble", settings, as_parents(experts), label))
+
+
+def as_parents(experts: Sequence[Step]) -> dict[str, Step]:
+    """Return the experts as parents of a step, whose names sort in their order."""
+    return {f"expert-{number:03d}": expert for number, expert in enumerate(experts, start=1)}
 
 
 def run(step: Step, work: Workspace) -> Outcome:
@@ -48,7 +52,7 @@ def run(step: Step, work: Workspace) -> Outcome:
     assert isinstance(settings, EnsembleSettings)
     folders = [work.parents[part] for part in sorted(work.parents)]
     experts: list[tuple[Path, float]] = []
-    ends = ""
+    ends, spare, failures = "", 0, 0
     for folder in folders:
         if not is_round(folder):
             experts.append((folder / MODEL, 1.0))
@@ -56,14 +60,16 @@ def run(step: Step, work: Workspace) -> Outcome:
         found = read_round(folder)
         if found["kept"]:
             experts.append((folder / MODEL, 1.0 if settings.weights == "uniform" else found["alpha"]))
-        ends = ends or found["ends"]
+        ends, failures = found["ends"], found.get("failures", 0)
+        spare += found.get("spare", False)
     if not experts:
+        tried = f" in {failures} attempts" if failures > 1 else ""
         raise ModelError(
-            f"Boosting made no expert that could be used: {ends}. What the first round measured is kept. Choose "
-            "another prior (boosting.prior), measure errors elsewhere (boosting.errors, boosting.measured), or tune "
-            "the experts better."
+            f"Boosting made no expert that could be used{tried}: {ends}. What its rounds measured is kept. Choose "
+            "another prior (boosting.prior), measure errors elsewhere (boosting.errors, boosting.measured), tune the "
+            "experts better, or allow more attempts (retries)."
         )
     remove_folder(work.folder / MODEL)
     save_ensemble(work.folder / MODEL, settings.model.config.path, experts, settings.mixture)
-    summary = {"experts": len(experts), "asked": len(folders), "weights": [weight for _, weight in experts]}
-    return Outcome({**summary, "ends": ends})
+    summary = {"experts": len(experts), "asked": len(folders) - spare, "weights": [weight for _, weight in experts]}
+    return Outcome({**summary, "failures": failures, "ends": ends})

@@ -36,22 +36,37 @@ def laid_out(step: Step) -> Task:
 
 def run(step: Step, work: Workspace) -> Outcome:
     """Load, split, check and write the task."""
+    from w2sg.tasks.ratings import read_ratings, with_ratings
     from w2sg.tasks.sealed import write_gold
     from w2sg.tasks.splits import split
 
     assert isinstance(step.settings, TaskSettings)
     config = step.settings.task
     work.progress(0, 1, "reading the task")
-    rows = config.build().load()
-    if (now := file_digests(config)) != step.settings.files:
-        changed = [str(config.files()[name]) for name in now if now[name] != step.settings.files.get(name)]
-        raise DataError(
-            f"The data file {', '.join(changed)} of the task {config.name!r} changed after the run was planned. Start "
-            "the run again: it takes the file as it is now."
-        )
+    rows, notes = config.build().load(), []
+    if config.difficulty_from is not None:
+        ratings = read_ratings(config.difficulty_from)
+        rows = with_ratings(rows, ratings, config.difficulty_from)
+        notes.append(ratings.told())
+    check_unchanged(step.settings)
     report = split(rows, config.split)
     items = [Item(row.example, row.role, row.stratum) for row in report.rows if row.role]
     write_gold(work.folder, report.rows)
     write_rows(work.folder / ITEMS, items)
     work.progress(1, 1, "")
-    return Outcome({"counts": report.counts(), "dropped": len(report.dropped), "notes": list(report.notes)})
+    return Outcome({"counts": report.counts(), "dropped": len(report.dropped), "notes": [*notes, *report.notes]})
+
+
+def check_unchanged(settings: TaskSettings) -> None:
+    """Check, after they were read, that a task's files are those that its step was planned with.
+
+    Raises:
+        DataError: one of them changed.
+    """
+    config = settings.task
+    if (now := file_digests(config)) != settings.files:
+        changed = [str(config.all_files()[name]) for name in now if now[name] != settings.files.get(name)]
+        raise DataError(
+            f"The data file {', '.join(changed)} of the task {config.name!r} changed after the run was planned. Start "
+            "the run again: it takes the file as it is now."
+        )

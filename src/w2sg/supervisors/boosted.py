@@ -8,8 +8,9 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from w2sg.config import added
 from w2sg.decode.config import SamplingConfig
-from w2sg.ensemble.config import BoostingConfig
+from w2sg.ensemble.config import EXPERTS, BoostingConfig
 from w2sg.errors import ConfigError
 from w2sg.models.base import Mixture, ModelConfig
 from w2sg.models.fit_config import FitConfig
@@ -19,9 +20,11 @@ from w2sg.steps.answer_tokens import answer_tokens_step
 from w2sg.steps.base import Step
 from w2sg.steps.boost import BoostSettings, boost_step, expert_seed
 from w2sg.steps.cast import Cast
+from w2sg.steps.choose import choose_step
 from w2sg.steps.ensemble import Weights, ensemble_step
 from w2sg.steps.model import ModelRef, Node
 from w2sg.steps.sample import sample_step
+from w2sg.steps.task import laid_out
 from w2sg.supervisors.base import Supervisor
 
 
@@ -30,7 +33,7 @@ class Boosted(Supervisor):
     once those are made."""
 
     kind: Literal["boosted"] = "boosted"
-    experts: int = Field(5, ge=1, le=999)
+    experts: int = Field(EXPERTS, ge=1, le=999)
     """The most experts; there are fewer when boosting ends before."""
     boosting: BoostingConfig = BoostingConfig()
     """How errors decide what counts."""
@@ -44,6 +47,12 @@ class Boosted(Supervisor):
     """How experts are tuned (with `lora`: adapters on one base); as the teacher when not given."""
     warm: bool = False
     """Train every expert from the one before it, instead of from the base."""
+    choose: Literal["all", "validate"] = added("all")
+    """How many of the experts answer: all, or as many first ones as get the most questions of `validate` right (of
+    equals the fewest)."""
+    retries: int = added(0, ge=0, le=999)
+    """How many experts, in all, may turn out no better than the prior before boosting ends; each is replaced by one
+    from another seed."""
 
     @field_validator("model", mode="before")
     @classmethod
@@ -54,6 +63,10 @@ class Boosted(Supervisor):
     def _fits(self) -> Self:
         if not self.boosting.reweight and (self.weights == "alpha" or self.warm):
             raise ValueError("without reweighting experts are made apart and count the same: set weights to 'uniform'")
+        if self.retries and not self.boosting.reweight:
+            raise ValueError("without reweighting every expert is kept, so there is nothing to retry: set retries to 0")
+        if self.retries and self.warm:
+            raise ValueError("after a failed expert there is none to train from: set warm to false, or retries to 0")
         return self
 
     def node(self, cast: Cast) -> Node:
@@ -61,16 +74,31 @@ class Boosted(Supervisor):
         if self.model is not None:
             ref = ModelRef.of(self.model, cast.teacher.content.get("dtype", "auto"))
         base, fit = Node(ref), self.fit or cast.teacher_fit
-        rounds = rounds_of(cast, base, fit, self.boosting, self.experts, self.warm)
-        words = cast.label(f"ensemble of {self.experts} boosted experts, {Path(ref.config.path).name}")
-        return ensemble_step(base, rounds, self.mixture, self.weights, words)
+        rounds = rounds_of(cast, base, fit, self.boosting, self.experts, self.warm, self.retries)
+        what = f"{self.experts} boosted experts, {Path(ref.config.path).name}"
+        whole = ensemble_step(base, rounds, self.mixture, self.weights, cast.label(f"ensemble of {what}"))
+        if self.choose == "all" or self.experts == 1:
+            return whole
+        if laid_out(cast.task).config.split.validate == 0:
+            raise ConfigError(
+                f"How many experts to keep is to be chosen on validate, and the task {cast.name!r} sets "
+                "split.validate to 0. Give it a size, or keep all experts (choose: all)."
+            )
+        greedy = SamplingConfig(max_new_tokens=cast.max_new_tokens, chunk=cast.chunk)
+        return choose_step(whole, cast.task, greedy, cast.label(f"how many of {what}, by validate"))
 
 
 def rounds_of(
-    cast: Cast, base: Node, fit: FitConfig, boosting: BoostingConfig, count: int, warm: bool = False
+    cast: Cast,
+    base: Node,
+    fit: FitConfig,
+    boosting: BoostingConfig,
+    count: int,
+    warm: bool = False,
+    retries: int = 0,
 ) -> list[Step]:
     """Return the rounds that make `count` experts of `base`: one resting on the other, or, where nothing is reweighted,
-    side by side.
+    side by side. With `retries` there are as many more; they do nothing unless experts before them failed.
 
     Raises:
         ConfigError: the base is an ensemble.
@@ -90,7 +118,7 @@ def rounds_of(
     words = cast.label(f"{name} reads the answers of supervise")
     answers = answer_tokens_step(base, targets, cast.task, fit.max_length, words, greedy)
     rounds: list[Step] = []
-    for number in range(1, count + 1):
+    for number in range(1, count + retries + 1):
         settings = BoostSettings(
             model=base.ref,
             fit=fit,
@@ -100,6 +128,8 @@ def rounds_of(
             drawing=derive(cast.seed, "boost"),
             sampling=sampling,
             warm=warm,
+            retries=retries if rounds else 0,
+            spare=max(0, number - count),
         )
         parents = {"task": cast.task, "targets": targets, "answers": answers}
         if rounds and boosting.reweight:

@@ -75,4 +75,4 @@ def file_digests(config: TaskConfig) -> dict[str, str]:
     Raises:
         DataError: a file is missing or is not a file.
     """
-    return {field: hash_file(checked_file(path)) for field, path in sorted(config.files().items())}
+    return {field: hash_file(checked_file(path)) for field, path in sorted(config.all_files().items())}

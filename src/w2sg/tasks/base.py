@@ -43,6 +43,9 @@ with warnings.catch_warnings():
         """Sealed test rows harder than `supervise`; needs `easy_up_to`."""
         easy_up_to: float | None = None
         """supervise, validate and test-id hold rows of at most this difficulty, test-ood harder ones."""
+        easy_share: float | None = added(None, gt=0, lt=1)
+        """In place of `easy_up_to`: so large a share of the rows, the easiest, counts as easy, and what is as hard as
+        the hardest of them."""
         transfer_from: Literal["all", "easy", "hard"] = "all"
         """The side of `easy_up_to` that the transfer questions come from."""
         seed: int = 0
@@ -63,12 +66,19 @@ with warnings.catch_warnings():
                 raise ValueError("a count must not be negative, and a share must lie between 0 and 1")
             return size
 
+        @property
+        def tells_easy_from_hard(self) -> bool:
+            """Whether rows above some difficulty are kept apart from the others."""
+            return self.easy_up_to is not None or self.easy_share is not None
+
         @model_validator(mode="after")
         def _strata_need_a_threshold(self) -> SplitConfig:
-            if self.easy_up_to is None and self.test_ood not in (0, "rest"):
+            if self.easy_up_to is not None and self.easy_share is not None:
+                raise ValueError("give easy_up_to, a difficulty, or easy_share, a share of the rows, and not both")
+            if not self.tells_easy_from_hard and self.test_ood not in (0, "rest"):
                 raise ValueError("test_ood needs easy_up_to, the difficulty above which a row counts as ood")
-            if self.easy_up_to is None and self.transfer_from != "all":
-                raise ValueError(f"transfer_from {self.transfer_from!r} needs easy_up_to")
+            if not self.tells_easy_from_hard and self.transfer_from != "all":
+                raise ValueError(f"transfer_from {self.transfer_from!r} needs easy_up_to or easy_share")
             return self
 
 
@@ -83,6 +93,9 @@ class TaskConfig(Config, ABC):
     """How the rows are divided."""
     instruction: str | None = added(None)
     """Text put after every question; the task's own when not given, none when empty."""
+    difficulty_from: Path | None = runtime(None)
+    """A file of ratings (made by `w2sg difficulty`) that say how hard each question is, in place of the task's own
+    difficulty; its content, not its place, decides the result. `split.easy_share` then divides by it."""
 
     @field_validator("name")
     @classmethod
@@ -103,7 +116,13 @@ class TaskConfig(Config, ABC):
             data["name"] = cls.model_fields["name"].default or kind
         given = data.get("split", {})
         if isinstance(given, dict):
-            data["split"] = {**cls.standard_split(data), **given}
+            standard = cls.standard_split(data)
+            if data.get("difficulty_from") is not None or given.get("easy_share") is not None:
+                standard = {**standard, "easy_up_to": None}  # a threshold in the task's own units
+                divided = given.get("easy_share") is not None or given.get("easy_up_to") is not None
+                if not divided and standard["test_ood"] != "rest":
+                    standard["test_ood"] = 0
+            data["split"] = {**standard, **given}
         return data
 
     @classmethod
@@ -131,8 +150,13 @@ class TaskConfig(Config, ABC):
         return False
 
     def files(self) -> dict[str, Path]:
-        """Return the local files the task reads, by the field that names them."""
+        """Return the local files with the task's rows, by the field that names them."""
         return {}
+
+    def all_files(self) -> dict[str, Path]:
+        """Return every local file that decides what is laid out: those of `files`, and the ratings if there are any."""
+        ratings = {} if self.difficulty_from is None else {"difficulty_from": self.difficulty_from}
+        return {**self.files(), **ratings}
 
 
 class Task(ABC):

@@ -22,7 +22,7 @@ from w2sg.records import Example, Gold, TaskRow
 from w2sg.tasks.base import Task, TaskConfig
 from w2sg.tasks.grading import Grader, NumericGrader, grader, letter
 from w2sg.tasks.gsm8k import CALCULATION
-from w2sg.tasks.public import reasoning_instruction
+from w2sg.tasks.public import has_threshold, reasoning_instruction
 from w2sg.tasks.sources import Record, read_records, shorten
 
 COLUMNS = ("question", "answer", "choices", "rationale", "group", "difficulty", "id")
@@ -78,8 +78,7 @@ class FileConfig(TaskConfig):
         standard = super().standard_split(data)
         standard.update(validate=0.1, test_id=0.25)
         standard["supervise"] = "rest" if data.get("unlabelled") else 0.25
-        given = data.get("split")
-        if isinstance(given, dict) and given.get("easy_up_to") is not None:
+        if has_threshold(data):
             standard["test_ood"] = 0.25
         if data.get("test"):
             standard.update(test_id="rest", test_ood="rest")

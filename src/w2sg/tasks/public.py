@@ -50,14 +50,15 @@ class PublicConfig(TaskConfig):
         standard = super().standard_split(data)
         if not data.get("test") and (data.get("train") or not cls.hub_has_test):
             standard.update(
-                supervise=SUPERVISE_SHARE, test_id=TEST_SHARE, test_ood=TEST_SHARE if _has_threshold(data) else 0
+                supervise=SUPERVISE_SHARE, test_id=TEST_SHARE, test_ood=TEST_SHARE if has_threshold(data) else 0
             )
         return standard
 
 
-def _has_threshold(data: dict[str, Any]) -> bool:
+def has_threshold(data: dict[str, Any]) -> bool:
+    """Whether the settings of a task say which rows are hard."""
     split = data.get("split")
-    return isinstance(split, dict) and split.get("easy_up_to") is not None
+    return isinstance(split, dict) and (split.get("easy_up_to") is not None or split.get("easy_share") is not None)
 
 
 class PublicTask(Task):

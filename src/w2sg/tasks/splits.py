@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
+from math import ceil
 from typing import Literal
 
 from w2sg.errors import DataError
@@ -17,7 +18,7 @@ from w2sg.records import ROLES, Role, Stratum, TaskRow, by_id
 from w2sg.tasks.base import Size, SplitConfig
 from w2sg.tasks.duplicates import LookAlikes, exact_key
 
-__all__ = ["Dropped", "Duplicate", "SplitReport", "split"]
+__all__ = ["Dropped", "Duplicate", "SplitReport", "components", "split", "threshold_of"]
 
 
 @dataclass(frozen=True)
@@ -90,19 +91,26 @@ class _Placement:
         self.rows = sorted(rows, key=lambda row: row.example.id)
         self.config = config
         self.preset = {row.role for row in self.rows if row.role}
-        self.component, self.names = _components(self.rows)
+        self.component, self.names = components(self.rows)
         self.home: dict[int, Role] = {}
         self.first: dict[int, int] = {}
         self.placed: dict[int, TaskRow] = {}
         self.dropped: dict[int, Dropped] = {}
         self.duplicates: list[Duplicate] = []
         self.notes: list[str] = []
+        self.threshold = config.easy_up_to
         self.look_alikes: LookAlikes | None = None
         if config.near_duplicates != "exact":
             self.look_alikes = LookAlikes(row.example for row in self.rows)
 
     def run(self) -> SplitReport:
         self._note_repeats()
+        if self.config.easy_share is not None:
+            self.threshold = threshold_of(self.rows, self.config.easy_share)
+            easy = sum(not self._is_hard(row) for row in self.rows)
+            self.notes.append(
+                f"{easy:,} of {len(self.rows):,} rows, of difficulty up to {self.threshold:.4g}, count as easy."
+            )
         for draw in self._draws():
             self._fill(draw)
         if not any(row.role == "test" for row in self.placed.values()) and self._wants_test():
@@ -123,15 +131,15 @@ class _Placement:
     def _is_hard(self, row: TaskRow) -> bool:
         if row.stratum:
             return row.stratum == "ood"
-        threshold, difficulty = self.config.easy_up_to, row.example.difficulty
-        if threshold is None:
+        if self.threshold is None:
             return False
-        if difficulty is None:
+        if row.example.difficulty is None:
+            setting = "easy_up_to" if self.config.easy_share is None else "easy_share"
             raise DataError(
-                f"`split.easy_up_to` is {threshold:g}, but the row {row.example.id!r} has no difficulty. Give every "
-                "row a difficulty, or leave `easy_up_to` out."
+                f"`split.{setting}` is {getattr(self.config, setting):g}, but the row {row.example.id!r} has no "
+                f"difficulty. Give every row a difficulty, or leave `{setting}` out."
             )
-        return difficulty > threshold
+        return row.example.difficulty > self.threshold
 
     def _wants_test(self) -> bool:
         return self.config.test_id != 0 or self.config.test_ood != 0
@@ -259,8 +267,9 @@ class _Placement:
                 f"The split asks for {wanted:,} rows for `split.{draw.setting}`, and the smallest group that could go "
                 f"there has {least:,}; a group is never divided. Ask for at least that many, or for a share."
             )
-        sides = {"ood": "harder than easy_up_to", "id": "up to easy_up_to"}
-        where = f" ({sides[draw.stratum]})" if draw.stratum and self.config.easy_up_to is not None else ""
+        limit = "easy_up_to" if self.config.easy_share is None else f"{self.threshold:.4g}"
+        sides = {"ood": f"harder than {limit}", "id": f"up to {limit}"}
+        where = f" ({sides[draw.stratum]})" if draw.stratum and self.threshold is not None else ""
         lost = sum(entry.role == draw.role for entry in self.dropped.values())
         raise DataError(
             f"The split asks for {wanted:,} rows for `split.{draw.setting}`{where} (set to {draw.size!r}), and only "
@@ -301,7 +310,29 @@ def _count(size: Size, eligible: int) -> int:
     return int(size)
 
 
-def _components(rows: Sequence[TaskRow]) -> tuple[list[int], dict[int, str]]:
+def threshold_of(rows: Sequence[TaskRow], share: float) -> float:
+    """Return the difficulty up to which rows count as easy: that of the last of the easiest `share` of all that have
+    one.
+
+    Raises:
+        DataError: no row has a difficulty, or none is harder than that.
+    """
+    known = sorted(row.example.difficulty for row in rows if row.example.difficulty is not None)
+    if not known:
+        raise DataError(
+            f"`split.easy_share` is {share:g}, and no row has a difficulty. Give the rows a column `difficulty`, rate "
+            "them (`w2sg difficulty`) and name the file in `difficulty_from`, or leave `easy_share` out."
+        )
+    found = known[max(1, ceil(share * len(known))) - 1]
+    if found == known[-1]:
+        raise DataError(
+            f"`split.easy_share` is {share:g}, and no row is harder than {found:.4g}, the difficulty that this share "
+            "reaches: too many rows are as hard as the hardest. Lower `easy_share`, or leave it out."
+        )
+    return found
+
+
+def components(rows: Sequence[TaskRow]) -> tuple[list[int], dict[int, str]]:
     """Join rows that share a group or ask exactly the same. Returns each row's component, and each component's name:
     the least of its groups' names."""
     parent: dict[str, str] = {}
