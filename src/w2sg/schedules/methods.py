@@ -94,6 +94,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "single-expert-long": {"supervisor": {"kind": "committee", "experts": 1, "longer": EXPERTS}},
     "single-expert-large-rank": {"supervisor": {"kind": "committee", "experts": 1, "wider": EXPERTS}},
     "uniform-ensemble": {"supervisor": "committee"},
+    "weight-averaged": {"supervisor": {"kind": "committee", "combine": "weights"}},
     "bagging": {"supervisor": {"kind": "committee", "differ": "texts"}},
     "token-bagging": {"supervisor": {"kind": "committee", "differ": "tokens"}},
 }

@@ -234,7 +234,7 @@ def _with_expert(work: Workspace) -> Workspace:
 def _told(verdict: Verdict) -> dict[str, Any]:
     found = asdict(verdict)
     del found["weights"]
-    return {"number": number, **found}
+    return found
 
 
 def expert_seed(seed: int, number: int) -> int:
