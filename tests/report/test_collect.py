@@ -80,21 +80,21 @@ def test_an_arm_without_seed_is_paired_with_every_seed():
 
 
 def test_the_experiment_says_what_a_control_is():
-    """A control of one's own is not judged and meets the untuned student; a usual control among the methods is."""
+    """A control of one's own meets the untuned student; a usual one among the methods meets all, and is not judged."""
     arms = [arm("untuned", "1000"), arm("mine", "1100", control=True), arm("self-distillation", "1111", control=False)]
     found = collect([*arms, arm("ceiling", "1111")], META, resamples=50)
     assert found.controls("t") == {"untuned", "mine", "ceiling"}
     assert found.methods("t") == ["untuned", "mine", "self-distillation", "ceiling"]
-    assert {one.method for one in found.verdict} == {"self-distillation"}
+    assert {(one.method, one.finding) for one in found.verdict} == {("self-distillation", "null control")}
     made = [(row.method, row.against) for row in found.comparisons if row.stratum == "all"]
     assert made == [
-        ("self-distillation", "untuned"),
-        ("self-distillation", "ceiling"),
         ("ceiling", "untuned"),
         ("mine", "untuned"),
+        ("self-distillation", "untuned"),
+        ("self-distillation", "ceiling"),
     ]
     assert {row.control for row in found.rows if row.method == "mine"} == {True}
-    claim, _, check, own = (row for row in found.comparisons if row.stratum == "all")
+    check, own, claim, _ = (row for row in found.comparisons if row.stratum == "all")
     assert claim.p_holm == min(1.0, 2 * claim.p)
     assert (check.p_holm, own.p_holm) == (min(1.0, 2 * check.p), min(1.0, 2 * own.p))
 
@@ -234,3 +234,41 @@ def test_a_method_is_compared_with_its_null_control_once():
     assert len(set(pairs)) == len(pairs)
     row = pick(found.comparisons, stratum="all", method="alice", against="alice-shuffled")
     assert row.difference == 0.5
+
+
+def test_a_null_control_among_the_methods_is_never_said_to_help():
+    """Whatever it gains: 30 of 40 points over the untuned student, self-distillation and random labels."""
+    controls = [arm(name, "1" * 10 + "0" * 30) for name in ("untuned", "self-distillation", "random-labels")]
+    found = collect([*controls, arm("alice", "1" * 40, 0), arm("alice-shuffled", "1" * 40, 0)], META, resamples=50)
+    said = {one.method: one for one in found.verdict if one.stratum == "all"}
+    assert said["alice-shuffled"].finding == "null control"
+    assert said["alice-shuffled"].sentence.startswith(
+        "alice-shuffled is a null control, not judged (one seed: items only): its student hears the teacher on other "
+        "questions only. So much is gained without anything that a teacher says of the question. Measured: +75.0"
+    )
+    assert said["alice"].finding == "form only"
+    assert not any("alice-shuffled helped" in one.sentence for one in found.verdict)
+
+
+def test_a_null_control_is_known_by_what_it_is_made_of_whatever_its_name():
+    """`mute` has the null recipe, by which `alice-mine` is measured, `echo` no teacher; `names-shuffled` is none."""
+    teacher, alone = {"kind": "teacher"}, {"kind": "student"}
+    alice = {"kind": "alice", "shuffle": "none", "order": "own-first"}
+    base = {"supervisor": teacher, "elicit": {"kind": "alice"}, "recipe": alice, "schedule": {"kind": "direct"}}
+    methods = {
+        "alice-mine": base,
+        "mute": {**base, "recipe": {**alice, "shuffle": "all"}},
+        "echo": {**base, "supervisor": alone},
+        "names": {**base, "recipe": {"kind": "imitation"}},
+        "names-shuffled": {**base, "recipe": {"kind": "imitation"}, "elicit": {"kind": "vote"}},
+    }
+    arms = [arm(name, "0" * 20 + "1" * 20) for name in ("untuned", "self-distillation")]
+    arms += [arm(name, "1" * 40, 0) for name in methods]
+    found = collect(arms, replace(META, settings={"methods": methods}), resamples=50)
+    said = {one.method: one for one in found.verdict if one.stratum == "all"}
+    nulls = {name for name, one in said.items() if one.finding == "null control"}
+    assert nulls == {"mute", "echo"}
+    assert "its student hears no teacher, only itself" in said["echo"].sentence
+    assert said["alice-mine"].finding == "form only"
+    assert ", 0.0 against mute (" in said["alice-mine"].sentence
+    assert pick(found.comparisons, stratum="all", method="alice-mine", against="names").difference == 0

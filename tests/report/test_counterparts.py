@@ -1,6 +1,7 @@
 """Which arms are compared with which."""
 
-from w2sg.report.counterparts import counterparts, null_control
+from w2sg.report.counterparts import counterparts, is_null, made_of, null_control
+from w2sg.schedules.methods import method
 
 
 def test_a_method_meets_its_variants_and_rivals_where_the_run_holds_them():
@@ -12,3 +13,59 @@ def test_a_method_meets_its_variants_and_rivals_where_the_run_holds_them():
 
 def test_a_method_of_ones_own_has_its_null_control_by_name():
     assert list(counterparts("mine", ["mine", "mine-shuffled"])) == [null_control("mine")] == ["mine-shuffled"]
+
+
+def pairs(**changes):
+    """All pairs of a run, its arms being named methods or changed ones; underscores stand for hyphens."""
+    given = {name.replace("_", "-"): change for name, change in changes.items()}
+    methods = {name: method(name, change).model_dump(mode="json") for name, change in given.items()}
+    made = made_of({"methods": methods})
+    return [(name, other) for name in methods for other in counterparts(name, methods, made)]
+
+
+FROM_MINI = {"supervisor": {"kind": "teacher", "model": "zoo/mini"}}
+
+
+def test_methods_with_the_same_teacher_meet_whatever_they_are_called():
+    found = pairs(
+        imitation=None, alice=None, imitation_from_mini={"like": "imitation", **FROM_MINI},
+        alice_from_mini={"like": "alice", **FROM_MINI}, mute={"like": "alice-shuffled", **FROM_MINI},
+        short={"like": "alice-no-uncertainty", **FROM_MINI},
+    )  # fmt: skip
+    assert found == [
+        ("alice", "imitation"),
+        ("alice-from-mini", "mute"),  # its null control
+        ("alice-from-mini", "imitation-from-mini"),
+        ("alice-from-mini", "short"),  # one setting differs
+    ]
+
+
+def test_a_preset_meets_imitation_of_the_same_and_of_the_other():
+    found = pairs(
+        imitation=None, imitation_as_published={"like": "imitation", "preset": "paper"},
+        alice_as_published={"like": "alice", "preset": "paper"},
+    )  # fmt: skip
+    assert found == [("alice-as-published", "imitation"), ("alice-as-published", "imitation-as-published")]
+
+
+def test_a_variant_leaves_imitators_to_what_it_is_a_variant_of():
+    found = pairs(imitation_vote=None, alice=None, alice_adaptive=None, alice_blind=None)
+    assert found == [("alice", "alice-blind"), ("alice", "imitation-vote"), ("alice-adaptive", "alice")]
+
+
+def test_rungs_and_questions_are_part_of_who_teaches_whom():
+    found = pairs(imitation=None, imitation_matched=None, alice_matched=None, cascade_imitation=None, long={
+        "like": "cascade-alice", "schedule": {"through": ["zoo/micro"]}}, short={"like": "cascade-alice"})  # fmt: skip
+    assert found == [
+        ("alice-matched", "imitation-matched"),
+        ("cascade-imitation", "imitation-matched"),
+        ("short", "cascade-imitation"),
+    ]
+
+
+def test_without_settings_a_null_control_is_known_by_its_name():
+    assert is_null("random-labels", ["random-labels"])
+    assert is_null("mine-shuffled", ["mine", "mine-shuffled"])
+    assert not is_null("mine-shuffled", ["mine-shuffled"])
+    assert not is_null("alice", ["alice"])
+    assert made_of({"methods": ["alice"]}) == made_of({}) == {}

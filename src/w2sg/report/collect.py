@@ -18,7 +18,7 @@ from w2sg.records import ItemScore
 from w2sg.report import results as schema
 from w2sg.report.alarms import alarms
 from w2sg.report.arms import ArmResult, RunMeta, StepRecord
-from w2sg.report.counterparts import counterparts
+from w2sg.report.counterparts import Made, counterparts, is_null, made_of
 from w2sg.report.labels import label_row
 from w2sg.report.reliability import reliability_rows
 from w2sg.report.results import ComparisonRow, DifficultyRow, LabelRow, Results, ResultStratum, Row, Summary
@@ -57,7 +57,7 @@ def collect(arms: Sequence[ArmResult], meta: RunMeta, *, resamples: int = 10_000
         DataError: there are no arms, one occurs twice or with and without a seed, or arms of one task differ in
             their items.
     """
-    grouped = _grouped(arms)
+    grouped, made = _grouped(arms), made_of(meta.settings)
     found = _Tables()
     for task, by_method in grouped.items():
         seeds = sorted({arm.seed for members in by_method.values() for arm in members if arm.seed is not None})
@@ -66,7 +66,7 @@ def collect(arms: Sequence[ArmResult], meta: RunMeta, *, resamples: int = 10_000
             family = _family(cells, resamples, seed)
             found.rows += _rows(by_method, task, stratum)
             found.summary += _summaries(by_method, cells, family, task, stratum)
-            found.comparisons += _comparisons(family, _controls(by_method), task, stratum)
+            found.comparisons += _comparisons(family, _controls(by_method), task, stratum, made)
         found.difficulty += _difficulty(by_method, seeds, task, resamples, seed)
         found.labels += [row for name, members in by_method.items() if (row := label_row(task, name, members))]
         found.rewrites += [made for name, members in by_method.items() if (made := rewrite_row(task, name, members))]
@@ -230,15 +230,20 @@ def _mean(values: Iterator[float | None]) -> float | None:
     return fmean(known) if known else None
 
 
-def _comparisons(family: Family, controls: list[str], task: str, stratum: ResultStratum) -> list[ComparisonRow]:
-    methods = [name for name in family.arms if name not in controls]
+def _comparisons(
+    family: Family, controls: list[str], task: str, stratum: ResultStratum, made_of_arms: Made
+) -> list[ComparisonRow]:
+    nulls = [name for name in family.arms if name not in controls and is_null(name, family.arms, made_of_arms)]
+    methods = [name for name in family.arms if name not in controls and name not in nulls]
     claims = [(method, other) for method in methods for other in BASELINES if other in family.arms and other != method]
     known = {first for first, _ in CONTROL_PAIRS} | {"teacher"}
     pairs = (*CONTROL_PAIRS, *((name, "untuned") for name in controls if name not in known))
     checks = [(name, other) for name, other in pairs if name in controls and other in family.arms]
-    rivals = [(name, other) for name in family.arms for other in counterparts(name, family.arms)]
+    own = [(name, other) for name in nulls for other in BASELINES if other in family.arms and other != name]
+    rivals = [(name, other) for name in family.arms for other in counterparts(name, family.arms, made_of_arms)]
     made: list[ComparisonRow] = []
-    for group in (claims, checks, [pair for pair in rivals if pair not in claims and pair not in checks]):
+    met = {*claims, *checks, *own}
+    for group in (claims, checks, own, [pair for pair in rivals if pair not in met and pair[::-1] not in met]):
         compared = [compare_in(family, method, against) for method, against in group]
         for (method, against), one, adjusted in zip(group, compared, holm([c.p for c in compared]), strict=True):
             gap = _gap(family, method, against)

@@ -1,17 +1,21 @@
 """Which arm answers which question about another: a method's null control, its variants, its matched rival.
 
 What all methods meet (teacher, untuned student, ...) is `collect`'s; these comparisons come on top, where a run holds
-both arms.
+both arms. Arms are matched by what they are made of, so that names of one's own are found too, and by their names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+Made = Mapping[str, Mapping[str, Any]]
+"""What arms are made of, by name: supervisor, elicit, recipe and schedule with all their settings."""
 
 _VARIANTS = ("-shuffled", "-shuffled-statement", "-no-uncertainty")
 _VOTES = ("imitation-vote", "imitation-on-alice")
 _RIVALS = {
-    "alice": ("alice-on-greedy", "alice-no-attempt", "alice-swapped", "alice-blind"),
+    "alice": ("alice-on-greedy", "alice-no-attempt", "alice-swapped", "alice-blind", "alice-shuffled-order"),
     "alice-adaptive": ("alice",),
     "alice-selected": ("alice",),
     "alice-multi-turn": ("alice",),
@@ -19,17 +23,84 @@ _RIVALS = {
     "cascade-alice": ("alice", "alice-matched", "cascade-imitation"),
     "cascade-imitation": ("imitation-matched",),
 }
+_NULLS = ("untuned", "self-distillation", "random-labels")
 
 
-def null_control(method: str) -> str:
-    """Return the name of the arm that does as `method` does, but is shown another question's work."""
-    return f"{method}-shuffled"
+def made_of(settings: Mapping[str, Any]) -> Made:
+    """Return what the arms of an experiment are made of, from its complete settings."""
+    groups = (settings.get(group) for group in ("controls", "methods"))
+    return {name: made for group in groups if isinstance(group, Mapping) for name, made in group.items()}
 
 
-def counterparts(method: str, arms: Collection[str]) -> Iterator[str]:
+def null_control(method: str, arms: Collection[str] = (), made: Made | None = None) -> str:
+    """Return the name of the arm that does as `method` does, but is shown another question's work: one among `arms`
+    that is made so, else the name that it would have."""
+    named, known = f"{method}-shuffled", made or {}
+    if named not in arms and method in known and "shuffle" in known[method]["recipe"]:
+        mine = known[method]
+        wanted = {**mine, "recipe": {**mine["recipe"], "shuffle": "all"}}
+        return next((name for name in arms if name != method and known.get(name) == wanted), named)
+    return named
+
+
+def has_no_teacher(name: str, made: Made | None = None) -> bool:
+    """Whether an arm's student hears itself alone."""
+    known = (made or {}).get(name)
+    return name in ("untuned", "self-distillation") if known is None else known["supervisor"]["kind"] == "student"
+
+
+def is_null(name: str, arms: Collection[str], made: Made | None = None) -> bool:
+    """Whether an arm is a null control: its student hears no teacher, or a teacher on other questions only."""
+    known = (made or {}).get(name)
+    if known is None:
+        return name in _NULLS or (name.endswith("-shuffled") and name.removesuffix("-shuffled") in arms)
+    recipe = known["recipe"]
+    return has_no_teacher(name, made) or recipe["kind"] == "shuffled" or recipe.get("shuffle") == "all"
+
+
+def counterparts(method: str, arms: Collection[str], made: Made | None = None) -> Iterator[str]:
     """Yield the arms among `arms` that `method` is also compared with, each once."""
     rivals = [f"{method}{variant}" for variant in _VARIANTS]
     rivals += _RIVALS.get(method, ())
     if method in ("alice", "cascade-alice"):
         rivals += _VOTES
+    rivals += _by_structure(method, arms, made or {})
     yield from (name for name in dict.fromkeys(rivals) if name in arms)
+
+
+def _by_structure(method: str, arms: Collection[str], made: Made) -> Iterator[str]:
+    """Yield a method's null control; of the arms with the same supervisor and schedule those that imitate, where it
+    does not; and those after it that differ from it in one setting of elicitation and recipe.
+
+    A method that itself differs so from one before it leaves the imitators to that one: with every variant against
+    every imitator, Holm's correction would hide what matters.
+    """
+    if method not in made or is_null(method, arms, made):
+        return
+    yield null_control(method, arms, made)
+    mine, order = made[method], list(arms)
+    kin = [
+        name
+        for name in order
+        if name != method and name in made and not is_null(name, arms, made) and _same_lesson(mine, made[name])
+    ]
+    before = [name for name in kin if order.index(name) < order.index(method)]
+    if mine["recipe"]["kind"] != "imitation" and not any(_differ_in_one(mine, made[name]) for name in before):
+        yield from (name for name in kin if made[name]["recipe"]["kind"] == "imitation")
+    for name in kin:
+        if name not in before and _differ_in_one(mine, made[name]) and method not in _RIVALS.get(name, ()):
+            yield name
+
+
+def _same_lesson(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two arms let the same supervisor teach in the same schedule, in which a student learns."""
+    same: bool = one["supervisor"] == other["supervisor"] and one["schedule"] == other["schedule"]
+    return same and one["schedule"]["kind"] not in ("as-is", "ceiling")
+
+
+def _differ_in_one(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether elicitation and recipe of two arms are of the same kinds, with one setting in all that differs."""
+    pairs = [(one[part], other[part]) for part in ("elicit", "recipe")]
+    if any(a["kind"] != b["kind"] for a, b in pairs):
+        return False
+    return sum(a.get(key) != b.get(key) for a, b in pairs for key in {*a, *b}) == 1

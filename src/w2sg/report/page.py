@@ -36,6 +36,8 @@ GLOSSARY = {
     "as well. "
     "Elicited: it beats the untuned student, but is not shown to beat self-distillation, so that the teacher may have "
     "had no part in it. Damage avoided: it beats imitation, but not the untuned student.",
+    "null control": "A row whose student hears no teacher, or a teacher on other questions only. It is not judged: "
+    "what it gains is gained without anything that the teacher says of the question.",
     "id, ood": "The two parts of the test. id: questions as hard as those that the teacher learnt from. ood: harder "
     "ones, or of another kind, where the teacher is weak.",
     "accuracy": "Share of test questions answered correctly. An answer that cannot be read counts as wrong.",

@@ -21,7 +21,14 @@ from w2sg.storage import read_json, write_json
 SCHEMA_VERSION = 1
 
 Finding = Literal[
-    "helped", "elicited", "form only", "damage avoided", "above its teacher only", "no evidence", "harmed"
+    "helped",
+    "elicited",
+    "form only",
+    "damage avoided",
+    "above its teacher only",
+    "no evidence",
+    "harmed",
+    "null control",
 ]
 
 
@@ -119,8 +126,8 @@ class ComparisonRow(Part):
     p: float
     """Two-sided paired test: exact McNemar with one seed, else signs flipped over items with seed means varying."""
     p_holm: float
-    """`p` after Holm's correction over the methods' comparisons (or the controls', or those with variants and rivals of
-    a method) of this task and stratum."""
+    """`p` after Holm's correction over the methods' comparisons (or the controls', or those of null controls that stand
+    among the methods, or those with variants and rivals of a method) of this task and stratum."""
     minimum_detectable: float
     """The true difference that this design shows (interval without 0) four times in five."""
     pgr: float | None
@@ -206,7 +213,8 @@ class Verdict(Part):
     self-distillation. `form only`: better than the untuned student, not than shuffled labels,
     or not than the same method shown another question's work. `damage avoided`:
     better than imitation, not than the untuned student. `above its teacher only`: not so or not compared with the
-    untuned student."""
+    untuned student. `null control`: not judged, whatever it gains, as its student hears no teacher, or a teacher on
+    other questions only."""
     uncorrected: bool
     """Whether Holm's correction takes the gain over the untuned student back."""
     sentence: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from w2sg.metrics.verdict import points
-from w2sg.report.counterparts import null_control
+from w2sg.report.counterparts import has_no_teacher, is_null, made_of, null_control
 from w2sg.report.results import ComparisonRow, Finding, Results, ResultStratum, Verdict
 
 WHERE = {
@@ -33,6 +33,7 @@ _BRIEF: dict[Finding, str] = {
     "above its teacher only": "better than the teacher, not shown to beat the untuned student, on",
     "no evidence": "no evidence that it helps on",
     "harmed": "made the student worse on",
+    "null control": "a null control, not judged, on",
 }
 _NAMED: dict[Finding, tuple[str, ...]] = {
     "helped": ("untuned", "self-distillation", "random-labels"),
@@ -42,6 +43,7 @@ _NAMED: dict[Finding, tuple[str, ...]] = {
     "above its teacher only": ("teacher", "untuned"),
     "no evidence": ("untuned", "teacher", "self-distillation", "imitation"),
     "harmed": ("untuned",),
+    "null control": ("untuned", "teacher", "imitation"),
 }
 """The comparisons in each finding's main sentence, where the run holds them."""
 _SIGNIFICANT = 0.05
@@ -49,22 +51,25 @@ _SIGNIFICANT = 0.05
 
 def verdicts(results: Results) -> Iterator[Verdict]:
     """Yield the verdict of every task, stratum and method, in the order of the tables."""
+    made = made_of(results.settings)
     for task in results.tasks():
+        arms = results.methods(task)
         for stratum in results.strata(task):
             for method in results.methods(task):
+                null = null_control(method, arms, made)
                 rows = {
-                    row.against: row
+                    null_control(method) if row.against == null else row.against: row
                     for row in results.comparisons
                     if (row.task, row.stratum, row.method) == (task, stratum, method)
                 }
-                if method not in results.controls(task) and rows:
+                if rows and method not in results.controls(task) and is_null(method, arms, made):
+                    yield _of_null(task, stratum, method, rows, alone=has_no_teacher(method, made))
+                elif method not in results.controls(task) and rows:
                     yield judge(task, stratum, method, rows, reads=_reads(results, task, method))
 
 
 def _reads(results: Results, task: str, method: str) -> bool:
-    """Whether the method's student is shown work that a null control would exchange, and it is none itself."""
-    if any(null_control(other) == method for other in results.methods(task)):
-        return False
+    """Whether the method's student is shown work that a null control would exchange."""
     return any((row.task, row.method) == (task, method) for row in results.rewrites)
 
 
@@ -78,7 +83,8 @@ def overview(results: Results) -> Iterator[str]:
     for one in results.verdict:
         if one.stratum == results.headline(one.task):
             limits = ["before correction"] if one.uncorrected else []
-            limits += ["one seed"] if one.finding != "no evidence" and _one_seed(results, one) else []
+            found_something = one.finding not in ("no evidence", "null control")
+            limits += ["one seed"] if found_something and _one_seed(results, one) else []
             place = f"{one.task} ({', '.join(limits)})" if limits else one.task
             by_method.setdefault(one.method, {}).setdefault(one.finding, []).append(place)
     for method, found in by_method.items():
@@ -118,6 +124,34 @@ def judge(
         finding=finding,
         uncorrected=_uncorrected(finding, rows),
         sentence=" ".join(parts),
+    )
+
+
+def _of_null(
+    task: str, stratum: ResultStratum, method: str, rows: Mapping[str, ComparisonRow], *, alone: bool
+) -> Verdict:
+    """Return the verdict on a null control that stands among the methods: what it gains, and nobody's merit.
+
+    Args:
+        alone: whether its student hears itself alone, and no teacher on other questions.
+    """
+    hears = "hears no teacher, only itself" if alone else "hears the teacher on other questions only"
+    claim = rows.get("untuned")
+    if claim is not None and claim.low > 0:
+        means = "So much is gained without anything that a teacher says of the question."
+    elif claim is not None and claim.high < 0:
+        means = "It is below the untuned student."
+    else:
+        means = "It is not shown to differ from the untuned student." if claim is not None else ""
+    measured = _against(rows, _NAMED["null control"])
+    said = f"{method} is a null control, not judged{_once(rows)}: its student {hears}. {means}".rstrip()
+    return Verdict(
+        task=task,
+        stratum=stratum,
+        method=method,
+        finding="null control",
+        uncorrected=False,
+        sentence=f"{said} Measured: {measured}.",
     )
 
 

@@ -19,6 +19,7 @@ _STYLE = {
     "above its teacher only": "yellow",
     "no evidence": "yellow",
     "harmed": "red",
+    "null control": "dim",
 }
 
 _LEGEND = (
