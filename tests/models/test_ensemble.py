@@ -17,6 +17,8 @@ from w2sg.models import hf, loading
 from w2sg.models.base import EnsembleConfig, ModelConfig
 from w2sg.models.ensemble import Ensemble, is_ensemble, read_ensemble, save_ensemble
 from w2sg.models.identity import parameter_guess, resolve
+from w2sg.models.mixture import SeparateExperts
+from w2sg.models.mixture_bytes import BytewiseModel
 
 TinyModel = Callable[..., Path]
 
@@ -152,11 +154,29 @@ def test_adapters_of_different_bases_are_refused(tiny_model: TinyModel, tmp_path
         loading.load(config(tmp_path / "wrong"), CPU)
 
 
-def test_experts_of_different_tokenizers_are_refused(tmp_path: Path) -> None:
-    models = [build_model(tmp_path / "a"), build_model(tmp_path / "b", chat=False)]
-    save_ensemble(tmp_path / "ensemble", str(models[0]), [(model, 1.0) for model in models])
-    with pytest.raises(ModelError, match="differ in chat template"):
-        loading.load(config(tmp_path / "ensemble"), CPU)
+def test_experts_of_one_tokenizer_are_one_member_beside_those_of_another(tmp_path: Path) -> None:
+    models = [build_model(tmp_path / "a"), build_model(tmp_path / "b", chat=False), build_model(tmp_path / "c", seed=1)]
+    save_ensemble(tmp_path / "ensemble", str(models[0]), [(model, n) for n, model in enumerate(models, start=1)])
+    model = loading.load(config(tmp_path / "ensemble"), CPU)
+    assert isinstance(model, BytewiseModel)
+    assert model.model.weights.tolist() == [4, 2]
+    assert isinstance(model.model.members[0].model, SeparateExperts)
+    assert model.model.members[0].model.weights.tolist() == [1, 3]
+
+
+def test_experts_of_other_bases_are_named_by_them(tmp_path: Path) -> None:
+    bases = [build_model(tmp_path / "a"), build_model(tmp_path / "b", "gpt_neox", chat=False)]
+    adapters = [build_adapter(tmp_path / f"adapter-{n}", base, n) for n, base in enumerate(bases)]
+    made = tmp_path / "ensemble"
+    named = [ModelConfig(path=str(base)) for base in bases]
+    save_ensemble(made, str(bases[0]), [(adapter, 1.0) for adapter in adapters], bases=named)
+    stored = json.loads((made / "ensemble.json").read_text())["experts"]
+    assert [expert.get("base") for expert in stored] == [None, str(bases[1])]
+    assert list(resolve(config(made))["ensemble"]["bases"]) == ["1"]
+    assert parameter_guess(config(made)) == sum(map(parameter_guess, named))
+    model = loading.load(config(made), CPU)
+    assert isinstance(model, BytewiseModel)
+    assert [member.model.config.model_type for member in model.model.members] == ["llama", "gpt_neox"]
 
 
 def test_experts_of_different_vocabularies_are_refused(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ token, which is slow and right.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -29,13 +29,46 @@ def respond(
     model: LanguageModel, branches: Sequence[Branch], config: SamplingConfig, runtime: RuntimeConfig, tick: Tick
 ) -> list[list[int]]:
     """Sample the tokens of every branch, the stop token included where there is one."""
-    slots = slots_of(model, runtime)
+    return run_batches(model, branches, config, slots_of(model, runtime), tick, State)
+
+
+class Rows(Protocol):
+    """Responses side by side, in the middle of sampling."""
+
+    @property
+    def logits(self) -> torch.Tensor:
+        """Logits of each row's next token."""
+        ...
+
+    @property
+    def divisible(self) -> bool:
+        """Whether rows can be taken out."""
+        ...
+
+    def feed(self, tokens: torch.Tensor) -> None:
+        """Continue every row with its token."""
+        ...
+
+    def select(self, rows: torch.Tensor) -> None:
+        """Keep the given rows, in that order."""
+        ...
+
+
+Start = Callable[[LanguageModel, Sequence[Sequence[int]]], Rows]
+"""Reads prompts, those of several responses several times."""
+
+
+def run_batches(
+    model: LanguageModel, branches: Sequence[Branch], config: SamplingConfig, slots: int, tick: Tick, start_rows: Start
+) -> list[list[int]]:
+    """Sample the tokens of every branch, `slots` of them side by side."""
     order = sorted(range(len(branches)), key=lambda number: len(branches[number].prompt), reverse=True)
     tokens: list[list[int]] = [[] for _ in branches]
     with torch.inference_mode():
         for start in range(0, len(order), slots):
             names = order[start : start + slots]
-            for name, row in zip(names, _batch(model, [branches[name] for name in names], config, tick), strict=True):
+            rows = _batch(model, [branches[name] for name in names], config, tick, start_rows)
+            for name, row in zip(names, rows, strict=True):
                 tokens[name] = row
     return tokens
 
@@ -45,19 +78,21 @@ def slots_of(model: LanguageModel, runtime: RuntimeConfig) -> int:
     return runtime.slots or (_CPU_SLOTS if model.device.type == "cpu" else _GPU_SLOTS)
 
 
-def _batch(model: LanguageModel, branches: Sequence[Branch], config: SamplingConfig, tick: Tick) -> list[list[int]]:
+def _batch(
+    model: LanguageModel, branches: Sequence[Branch], config: SamplingConfig, tick: Tick, start_rows: Start
+) -> list[list[int]]:
     """Sample the responses of one batch, side by side until the last has ended."""
     device = model.device
-    stops = np.zeros(model.model.get_input_embeddings().weight.shape[0], bool)
-    stops[list(model.stop_ids)] = True
     limits = np.array([branch.limit for branch in branches])
     uniforms = np.zeros((len(branches), int(limits.max())))
     for row, branch in enumerate(branches):
         uniforms[row, : len(branch.uniforms)] = branch.uniforms
     tokens: list[list[int]] = [[] for _ in branches]
     names, ended = np.arange(len(branches)), np.zeros(len(branches), bool)
-    state = _State(model, [branch.prompt for branch in branches])
+    state = start_rows(model, [branch.prompt for branch in branches])
     check_numbers(state.logits[:1])
+    stops = np.zeros(state.logits.shape[-1], bool)
+    stops[list(model.stop_ids)] = True
     for age in range(int(limits.max())):
         numbers = torch.from_numpy(uniforms[names, age]).to(device)
         drawn = pick(state.logits, numbers, config)
@@ -79,7 +114,7 @@ def _batch(model: LanguageModel, branches: Sequence[Branch], config: SamplingCon
     return tokens
 
 
-class _State:
+class State:
     """A batch in the middle of sampling: cache, attention mask, positions, and the logits of the next tokens."""
 
     def __init__(self, model: LanguageModel, prompts: Sequence[Sequence[int]]) -> None:
@@ -102,9 +137,12 @@ class _State:
         self._run(self._ids, self._positions())
         self._cached = _holds_state(self._cache)
 
-    def feed(self, tokens: torch.Tensor) -> None:
-        """Continue every row with its token."""
-        self._mask = torch.cat((self._mask, self._mask.new_ones(len(tokens), 1)), -1)
+    def feed(self, tokens: torch.Tensor, mask: torch.Tensor | None = None) -> None:
+        """Continue every row with its token, after all tokens of the row, or those that `mask` shows (only where the
+        rows are divisible; the new token is the last place of the mask)."""
+        if mask is None:
+            mask = torch.cat((self._mask, self._mask.new_ones(len(tokens), 1)), -1)
+        self._mask = mask
         if self._cached:
             self._run(tokens[:, None], self._mask.sum(-1, keepdim=True) - 1)
         else:

@@ -2,7 +2,8 @@
 
 Chunks follow from the requests and the settings alone, so a killed run continues with the same bits. How tokens are
 computed is left to `decode.branching` (models of the Llama family), `decode.generic` (all others), `decode.drafting`
-(ensembles, where one expert drafts) and, for tests, `models.scripted`.
+(ensembles, where one expert drafts), `decode.bytewise` (ensembles of different tokenizers) and, for tests,
+`models.scripted`.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def _respond(
     branches: dict[tuple[int, int], Branch] = {}
     for place, request in enumerate(chunk):
         prompt = model.prompt_ids(request.prompt)
-        limit = min(config.max_new_tokens, model.max_length - len(prompt))
+        limit = model.room(prompt, config.max_new_tokens)
         if limit <= 0:
             tick(config.samples, 0)
             continue
@@ -131,11 +132,14 @@ def _respond(
 def engine_of(model: LanguageModel, runtime: RuntimeConfig | None = None) -> Engine:
     """Return the engine that samples from `model`: the drafting one where it is asked for and can, else the branching
     one where it knows the architecture."""
-    from w2sg.decode import drafting
+    from w2sg.decode import bytewise, drafting
     from w2sg.decode.branching import respond as branch_off
     from w2sg.decode.generic import respond as run_batches
     from w2sg.decode.llama import LlamaForward
+    from w2sg.models.mixture_bytes import BytewiseModel
 
+    if isinstance(model, BytewiseModel):
+        return bytewise.respond
     if runtime is not None and runtime.draft and drafting.fits(model.model):
         return drafting.respond
     return branch_off if LlamaForward.fits(model.model) else run_batches

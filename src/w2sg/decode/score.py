@@ -2,6 +2,7 @@
 
 An ensemble is scored as it is sampled: the experts' distributions are mixed token by token, and a response's score is
 the sum of the mixture's log-probabilities. That is not the mixture of the experts' probabilities of whole responses.
+Where experts have different tokenizers, bytes stand for tokens (`decode.bytewise`).
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from w2sg.decode import bytewise
 from w2sg.decode.generic import padded, positions_of
 from w2sg.errors import ModelError
 from w2sg.models.base import RuntimeConfig
 from w2sg.models.hf import LanguageModel
 from w2sg.models.machine import enough_memory, threads
 from w2sg.models.mixture import EnsembleModule, doubt, log_mixture
+from w2sg.models.mixture_bytes import BytewiseModel
 from w2sg.records import Prompt
 
 _ELEMENTS = 1 << 26
@@ -63,11 +66,14 @@ def score(
         response = model.response_ids(text)
         pairs.append((model.prompt_ids(prompt), response if end else response[:-1]))
     for start, response in pairs:
-        if len(start) + len(response) > model.max_length:
+        if model.room(start, len(response)) < len(response):
             raise ModelError(
                 f"A prompt of {len(start)} tokens and its response of {len(response)} do not fit the "
                 f"{model.max_length} positions of {model.config.path!r}. Shorten them, or use another model."
             )
+    if isinstance(model, BytewiseModel):
+        with torch.inference_mode(), threads(runtime.threads), enough_memory(f"scoring with {model.config.path!r}"):
+            return [TextScore(*columns) for columns in bytewise.read(model, pairs, runtime)]
     order = sorted(range(len(pairs)), key=lambda number: (len(pairs[number][1]), len(pairs[number][0])))
     scores: list[TextScore | None] = [None] * len(pairs)
     with torch.inference_mode(), threads(runtime.threads), enough_memory(f"scoring with {model.config.path!r}"):

@@ -3,6 +3,8 @@
     ensemble.json   {"version": 1, "base": ..., "mixture": ..., "experts": [{"path": "expert-01", "weight": ...}, ...]}
     expert-01/ ...  LoRA adapters on `base` (peft's form), or whole models (Hugging Face form)
 
+An expert of another model than the others names it: {"path": ..., "weight": ..., "base": ...}.
+
 Loading the experts is `models.ensemble_load`, mixing their predictions `models.mixture`.
 """
 
@@ -12,13 +14,13 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from w2sg.config import Config
 from w2sg.errors import ConfigError, ModelError, StoreError
-from w2sg.models.base import EnsembleConfig, Mixture
+from w2sg.models.base import EnsembleConfig, Mixture, ModelConfig
 from w2sg.storage import make_folder, write_json
 
 FILE = "ensemble.json"
@@ -34,6 +36,10 @@ class Expert(Config):
     """Its folder, relative to the ensemble's."""
     weight: float = Field(gt=0)
     """Its weight in the mixture; only the ratios of weights matter."""
+    base: str | None = None
+    """The model that it was made from, where that is another than the ensemble's."""
+    revision: str | None = None
+    """That model's Hub revision."""
 
     @field_validator("path")
     @classmethod
@@ -55,6 +61,12 @@ class Ensemble(Config):
     """How the experts' next-token distributions are mixed."""
     experts: tuple[Expert, ...] = Field(min_length=1)
     """The members, in the order in which they were made: any first few of them are an ensemble too."""
+
+    def base_of(self, expert: Expert, base: ModelConfig) -> ModelConfig:
+        """Return the model that an expert was made from, given the one that most were."""
+        if expert.base is None:
+            return base
+        return base.model_copy(update={"path": expert.base, "revision": expert.revision})
 
     @field_validator("experts")
     @classmethod
@@ -138,7 +150,7 @@ def write_ensemble(folder: Path, ensemble: Ensemble) -> None:
         StoreError: the disk refuses.
     """
     path = folder / FILE
-    write_json(path, ensemble.model_dump(mode="json"))
+    write_json(path, ensemble.model_dump(mode="json", exclude_none=True))
     try:
         read_ensemble(folder)
     except ModelError:
@@ -147,12 +159,17 @@ def write_ensemble(folder: Path, ensemble: Ensemble) -> None:
 
 
 def save_ensemble(
-    folder: Path, base: str, experts: Sequence[tuple[Path, float]], mixture: Mixture = "probability"
+    folder: Path,
+    base: str,
+    experts: Sequence[tuple[Path, float]],
+    mixture: Mixture = "probability",
+    bases: Sequence[ModelConfig] = (),
 ) -> Ensemble:
     """Copy experts into a new ensemble's folder, and return what was written.
 
     Args:
         experts: for each, the folder of its adapter or model, and its weight.
+        bases: for each, the model that it was made from; `base` for all when not given.
 
     Raises:
         ModelError: an expert is missing, or there is an ensemble in `folder` already.
@@ -161,9 +178,12 @@ def save_ensemble(
     """
     if is_ensemble(folder):
         raise ModelError(f"There is an ensemble in {str(folder)!r} already. Give another folder, or remove it.")
-    members = [
+    members: list[dict[str, Any]] = [
         {"path": f"expert-{number:02d}", "weight": weight} for number, (_, weight) in enumerate(experts, start=1)
     ]
+    for member, own in zip(members, bases, strict=bool(bases)):
+        if own.path != base:
+            member |= {"base": own.path, "revision": own.revision}
     found = Ensemble.parse({"base": base, "mixture": mixture, "experts": members}, "The ensemble")
     make_folder(folder)
     for expert, (source, _) in zip(found.experts, experts, strict=True):

@@ -1,63 +1,98 @@
 """Loading an ensemble's folder as a language model, and the checks that its experts belong together.
 
 Adapters on one base are stacked where they can be (`models.adapters`); other experts are loaded one by one
-(`models.mixture`). What the folder holds is `models.ensemble`.
+(`models.mixture`), and those of different tokenizers joined (`models.mixture_bytes`). What the folder holds is
+`models.ensemble`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from w2sg.errors import ModelError
 from w2sg.models.adapters import AdapterExperts, stacked
-from w2sg.models.base import EnsembleConfig, ModelConfig, RuntimeConfig
-from w2sg.models.ensemble import Ensemble, is_adapter, read_ensemble
+from w2sg.models.base import EnsembleConfig, Mixture, ModelConfig, RuntimeConfig
+from w2sg.models.ensemble import is_adapter, read_ensemble
 from w2sg.models.hf import LanguageModel, assemble, check_adapter, explained, load_tokenizer, quiet
 from w2sg.models.hf import load as load_one
 from w2sg.models.identity import locate, resolve
 from w2sg.models.machine import enough_memory, threads
 from w2sg.models.mixture import SeparateExperts
+from w2sg.models.mixture_bytes import BytewiseModel
 
 
 def load(config: ModelConfig, runtime: RuntimeConfig, tuned: Path | None = None) -> LanguageModel:
     """Load the ensemble in the folder that `config` names, or the one in `tuned`, whose base is `config`'s model.
 
     The ensemble is asked as any language model is: its logits are log-probabilities of the mixture. One of one expert
-    is loaded as that expert.
+    is loaded as that expert. Experts that share a tokenizer are mixed token by token. Where there are several
+    tokenizers, each such family of experts counts as one member, and the members are mixed byte by byte.
 
     Raises:
-        ModelError: the file or an expert is missing or damaged, or the experts differ in base, tokenizer, chat
-            template, end tokens or vocabulary.
+        ModelError: the file or an expert is missing or damaged, adapters are not of the base that the file names,
+            experts of one tokenizer differ in end tokens or vocabulary, or tokenizers differ and are not byte-level.
     """
     folder = tuned or Path(locate(config))
     found = read_ensemble(folder, config.ensemble)
-    members = [folder / expert.path for expert in found.experts]
     base = config.model_copy(update={"ensemble": EnsembleConfig()})
     if tuned is None:
         base = base.model_copy(update={"path": found.base})
-    adapters = [member for member in members if is_adapter(member)]
-    if adapters:
-        _check_one_base(folder, adapters, base)
-    if len(members) == 1:
-        return load_one(base, runtime, members[0])
-    _check_one_tokenizer(folder, members, base)
-    if len(adapters) == len(members):
-        together = _stacked(found, members, base, runtime)
+    experts = [_Expert(folder / expert.path, found.base_of(expert, base), expert.weight) for expert in found.experts]
+    _check_bases(folder, experts)
+    families = _families(experts)
+    models = [_family(family, found.mixture, runtime) for family in families]
+    if len(models) == 1:
+        return models[0] if len(experts) == 1 else replace(models[0], config=config)
+    weights = [sum(expert.weight for expert in family) for family in families]
+    return BytewiseModel.of(models, weights, found.mixture, config)
+
+
+@dataclass(frozen=True)
+class _Expert:
+    """An expert: its folder, the model that it was made from, and its weight."""
+
+    folder: Path
+    base: ModelConfig
+    weight: float
+
+    @property
+    def is_adapter(self) -> bool:
+        return is_adapter(self.folder)
+
+
+def _families(experts: Sequence[_Expert]) -> list[list[_Expert]]:
+    """Return the experts parted by what they read and write: tokenizer, special tokens, chat template."""
+    families: list[list[_Expert]] = []
+    kinds: list[dict[str, Any]] = []
+    for expert in experts:
+        kind = _told(load_tokenizer(expert.base, expert.folder)) if len(experts) > 1 else {}
+        if kind not in kinds:
+            kinds.append(kind)
+            families.append([])
+        families[kinds.index(kind)].append(expert)
+    return families
+
+
+def _family(experts: Sequence[_Expert], mixture: Mixture, runtime: RuntimeConfig) -> LanguageModel:
+    """Load experts that share a tokenizer as one model."""
+    if len(experts) == 1:
+        return load_one(experts[0].base, runtime, experts[0].folder)
+    if all(expert.is_adapter and expert.base == experts[0].base for expert in experts):
+        together = _stacked(experts, mixture, runtime)
         if together is not None:
-            return replace(together, config=config)
-    return replace(_separate(found, members, base, runtime), config=config)
+            return together
+    return _separate(experts, mixture, runtime)
 
 
-def _stacked(
-    found: Ensemble, members: Sequence[Path], base: ModelConfig, runtime: RuntimeConfig
-) -> LanguageModel | None:
+def _stacked(experts: Sequence[_Expert], mixture: Mixture, runtime: RuntimeConfig) -> LanguageModel | None:
     """Load the base once, with all adapters; None where they cannot be stacked."""
     from peft import PeftModel
 
+    base, members = experts[0].base, [expert.folder for expert in experts]
     model = load_one(base, runtime)
     names = [f"expert-{number}" for number in range(len(members))]
     with quiet(), enough_memory(f"loading the ensemble {base.path!r}"), threads(runtime.threads):
@@ -71,14 +106,15 @@ def _stacked(
         layers = stacked(adapted, names)
         if layers is None:
             return None
-        experts = AdapterExperts(adapted.unload(), layers, found.weights, found.mixture)
-        experts.to(model.device).eval()
-    return assemble(experts, load_tokenizer(base, members[0]), base, model.device, str(members[0].parent))
+        together = AdapterExperts(adapted.unload(), layers, [expert.weight for expert in experts], mixture)
+        together.to(model.device).eval()
+    return assemble(together, load_tokenizer(base, members[0]), base, model.device, str(members[0].parent))
 
 
-def _separate(found: Ensemble, members: Sequence[Path], base: ModelConfig, runtime: RuntimeConfig) -> LanguageModel:
+def _separate(experts: Sequence[_Expert], mixture: Mixture, runtime: RuntimeConfig) -> LanguageModel:
     """Load every expert as a model of its own."""
-    models = [load_one(base, runtime, member) for member in members]
+    members = [expert.folder for expert in experts]
+    models = [load_one(expert.base, runtime, expert.folder) for expert in experts]
     first = models[0]
     for member, model in zip(members[1:], models[1:], strict=True):
         rows = [one.model.get_input_embeddings().weight.shape[0] for one in (first, model)]
@@ -94,28 +130,39 @@ def _separate(found: Ensemble, members: Sequence[Path], base: ModelConfig, runti
                 f"their responses with different tokens ({sorted(first.stop_ids)} and {sorted(model.stop_ids)}). "
                 "Give them the same eos_token_id in generation_config.json."
             )
-    experts = SeparateExperts([model.model for model in models], found.weights, found.mixture)
-    experts.to(first.device).eval()
-    return assemble(experts, first.tokenizer, base, first.device, str(members[0].parent))
+    together = SeparateExperts([model.model for model in models], [expert.weight for expert in experts], mixture)
+    together.to(first.device).eval()
+    return assemble(together, first.tokenizer, experts[0].base, first.device, str(members[0].parent))
+
+
+def _check_bases(folder: Path, experts: Sequence[_Expert]) -> None:
+    """Check that the adapters of each base were trained on it, as far as can be told from here."""
+    bases: list[ModelConfig] = []
+    for expert in experts:
+        if expert.is_adapter and expert.base not in bases:
+            bases.append(expert.base)
+    for base in bases:
+        adapters = [expert.folder for expert in experts if expert.is_adapter and expert.base == base]
+        _check_one_base(folder, adapters, base)
 
 
 def _check_one_base(folder: Path, adapters: Sequence[Path], base: ModelConfig) -> None:
     """Check that the adapters name one base, and that it is the ensemble's, as far as can be told from here."""
-    bases = [_base_of(adapter) for adapter in adapters]
-    for adapter, other in zip(adapters[1:], bases[1:], strict=True):
-        if other != bases[0]:
+    stated = [_base_of(adapter) for adapter in adapters]
+    for adapter, other in zip(adapters[1:], stated[1:], strict=True):
+        if other != stated[0]:
             raise ModelError(
                 f"The experts of the ensemble in {str(folder)!r} adapt different bases: {adapters[0].name!r} adapts "
-                f"{bases[0]!r} and {adapter.name!r} adapts {other!r}. Train them on one base, or merge each with its "
-                "own, where the bases share their tokenizer."
+                f"{stated[0]!r} and {adapter.name!r} adapts {other!r}. Train them on one base, name the other's base "
+                "in ensemble.json, or merge each with its own."
             )
-    stated = Path(bases[0])
-    if stated.is_dir() and Path(locate(base)).is_dir():
-        same = resolve(ModelConfig(path=str(stated))) == resolve(ModelConfig(path=base.path))
+    place = Path(stated[0])
+    if place.is_dir() and Path(locate(base)).is_dir():
+        same = resolve(ModelConfig(path=str(place))) == resolve(ModelConfig(path=base.path))
         if not same:
             raise ModelError(
                 f"The ensemble in {str(folder)!r} names the base {base.path!r}, but its adapters were trained on "
-                f"another model, {bases[0]!r}. Put the right base into ensemble.json."
+                f"another model, {stated[0]!r}. Put the right base into ensemble.json."
             )
 
 
@@ -127,24 +174,10 @@ def _base_of(adapter: Path) -> str:
         raise ModelError(f"The adapter in {str(adapter)!r} does not say which model it adapts: {error!r}.") from None
 
 
-def _check_one_tokenizer(folder: Path, members: Sequence[Path], base: ModelConfig) -> None:
-    first = _told(load_tokenizer(base, members[0]))
-    for member in members[1:]:
-        other = _told(load_tokenizer(base, member))
-        different = [name for name in first if first[name] != other[name]]
-        if different:
-            raise ModelError(
-                f"The experts {members[0].name!r} and {member.name!r} of the ensemble in {str(folder)!r} differ in "
-                f"{' and '.join(different)}, so their next tokens cannot be mixed one by one. Give experts with the "
-                "same tokenizer and chat template."
-            )
-
-
 def _told(tokenizer: Any) -> dict[str, Any]:
-    """Return what must agree between tokenizers whose tokens are mixed."""
-    special = sorted(tokenizer.all_special_ids), tokenizer.eos_token_id
+    """Return what agrees between tokenizers whose tokens are mixed."""
     return {
-        "the tokenizer's vocabulary": tokenizer.get_vocab(),
-        "special tokens": special,
-        "chat template": tokenizer.chat_template,
+        "vocabulary": tokenizer.get_vocab(),
+        "special": (sorted(tokenizer.all_special_ids), tokenizer.eos_token_id),
+        "template": tokenizer.chat_template,
     }

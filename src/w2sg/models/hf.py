@@ -66,6 +66,10 @@ class LanguageModel:
         """Return the ids up to where the response begins."""
         return self.dialogue.prompt_ids(prompt)
 
+    def room(self, prompt: Sequence[int], tokens: int) -> int:
+        """Return how many ids a response to a prompt (its ids) may have that is to have `tokens` at most."""
+        return min(tokens, self.max_length - len(prompt))
+
     def response_ids(self, text: str) -> list[int]:
         """Return the ids of a response, the end token last."""
         return self.dialogue.response_ids(text)

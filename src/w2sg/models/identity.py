@@ -103,9 +103,15 @@ def _ensemble(config: ModelConfig, folder: Path) -> dict[str, Any]:
         "weights": list(found.weights),
         "experts": [_files(str(member), member) for member in members],
     }
+    base = ModelConfig(path=found.base, revision=config.revision)
     if any(map(is_adapter, members)):
-        content["base"] = resolve(ModelConfig(path=found.base, revision=config.revision))
-    return content
+        content["base"] = resolve(base)
+    others = {
+        str(number): resolve(found.base_of(expert, base))
+        for number, (expert, member) in enumerate(zip(found.experts, members, strict=True))
+        if expert.base is not None and is_adapter(member)
+    }
+    return {**content, "bases": others} if others else content
 
 
 def _files(name: str, folder: Path) -> dict[str, str]:
@@ -129,7 +135,11 @@ def parameter_guess(config: ModelConfig) -> float:
         if is_ensemble(folder):
             found = read_ensemble(folder, config.ensemble)
             members = [folder / expert.path for expert in found.experts]
-            models = [ModelConfig(path=found.base if is_adapter(member) else str(member)) for member in members]
+            bases = [expert.base or found.base for expert in found.experts]
+            models = [
+                ModelConfig(path=base if is_adapter(member) else str(member))
+                for base, member in zip(bases, members, strict=True)
+            ]
             return sum(map(parameter_guess, models))
         adapter = folder / "adapter_config.json"
         if adapter.is_file() and not (folder / "config.json").is_file():
