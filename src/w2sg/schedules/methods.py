@@ -97,6 +97,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "weight-averaged": {"supervisor": {"kind": "committee", "combine": "weights"}},
     "bagging": {"supervisor": {"kind": "committee", "differ": "texts"}},
     "token-bagging": {"supervisor": {"kind": "committee", "differ": "tokens"}},
+    "two-families-ensemble": {"supervisor": "families"},
 }
 
 CONTROLS: dict[str, dict[str, Any]] = {

@@ -39,6 +39,7 @@ KINDS: dict[str, Kind] = {
     "answer-tokens": Kind("w2sg.steps.answer_tokens:run", 1),
     "boost": Kind("w2sg.steps.boost:run", 1),
     "ensemble": Kind("w2sg.steps.ensemble:run", 1),
+    "join": Kind("w2sg.steps.join:run", 1),
     "average": Kind("w2sg.steps.average:run", 1),
     "choose": Kind("w2sg.steps.choose:run", 1),
     "difficulty-fold": Kind("w2sg.steps.difficulty:run_fold", 1),

@@ -14,6 +14,7 @@ SUPERVISORS = Registry(
         "several": "w2sg.supervisors.several:Several",
         "boosted": "w2sg.supervisors.boosted:Boosted",
         "committee": "w2sg.supervisors.committee:Committee",
+        "families": "w2sg.supervisors.families:Families",
     },
 )
 
