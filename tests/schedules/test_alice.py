@@ -327,8 +327,28 @@ def test_the_report_tells_what_the_student_made_of_what_it_was_shown(tmp_path: P
     assert "sealed gold" not in " ".join(note.text for note in results.notes)
     page = render(results)
     assert "What the student made of what it was shown" in page
+    assert page.count("student&#39;s rewrites</td>") == 1  # in the table of what costs are made of
     assert "rewrites" in text_of(results)
     assert f"{row.taught}/28" in text_of(results)
+
+
+def test_what_a_method_costs_is_told_by_what_was_done(tmp_path: Path) -> None:
+    """The totals hold all of it: teacher's samples, those of validate, statements, attempts, rewrites, answers."""
+    parts = {"elicit": {"samples": 4, "statement": "teacher"}, "recipe": {"rewrites": 2, "turns": 2}}
+    plan = plan_of(tmp_path, {"alice": parts, "imitation-on-alice": {"elicit": {"samples": 4}}})
+    store = run(plan, tmp_path)
+    arms, meta = gather(plan, store)
+    results = collect(arms, meta, resamples=50)
+    for arm in arms:
+        found = {row.part: row for row in results.costs if row.method == arm.method}
+        assert sum(row.tokens_sampled for row in found.values()) == arm.tokens_sampled
+        assert sum(row.tokens_trained for row in found.values()) == arm.tokens_trained
+        assert sum(row.seconds for row in found.values()) == pytest.approx(arm.seconds, abs=0.01)
+        tokens = {part for part, row in found.items() if row.tokens_sampled}
+        usual = {"supervisor's samples", "samples to calibrate by", "answers to the test"}
+        more = {"statements of doubt", "student's attempts", "student's rewrites", "supervisor's judgements"}
+        assert tokens == (usual | more if arm.method == "alice" else usual)
+        assert {"training of supervisors", "training of the judged model"} <= found.keys()
 
 
 def text_of(results: Results) -> str:

@@ -7,6 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from w2sg.records import ItemScore, LabelScore, RewriteScore
+from w2sg.report.schema import CostPart
+
+
+@dataclass(frozen=True)
+class PartCost:
+    """What one kind of work cost an arm; `part` as in `schema.CostRow`."""
+
+    part: CostPart
+    tokens_sampled: int
+    tokens_trained: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -19,6 +30,7 @@ class ArmResult:
     was judged; `below` are the rungs of a cascade under it, the lowest first, each an arm that is not compared;
     `other_labels` are those of further supervisors, where there are several.
     `statements` of doubt were asked of a model for all these labels, and `empty_statements` of them say nothing.
+    `costs` are the arm's, by what was done.
     """
 
     task: str
@@ -37,6 +49,7 @@ class ArmResult:
     other_labels: tuple[Sequence[LabelScore], ...] = ()
     statements: int = 0
     empty_statements: int = 0
+    costs: tuple[PartCost, ...] = ()
 
 
 @dataclass(frozen=True)

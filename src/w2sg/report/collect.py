@@ -18,13 +18,14 @@ from w2sg.records import ItemScore
 from w2sg.report import results as schema
 from w2sg.report.alarms import alarms
 from w2sg.report.arms import ArmResult, RunMeta, StepRecord
+from w2sg.report.costs import cost_rows
 from w2sg.report.counterparts import Made, counterparts, is_null, made_of
 from w2sg.report.labels import label_row
 from w2sg.report.reliability import reliability_rows
 from w2sg.report.results import ComparisonRow, DifficultyRow, LabelRow, Results, ResultStratum, Row, Summary
 from w2sg.report.rewritten import rewrite_row
 from w2sg.report.rungs import rung_rows
-from w2sg.report.schema import ReliabilityRow, RewriteRow, RungRow
+from w2sg.report.schema import CostRow, ReliabilityRow, RewriteRow, RungRow
 from w2sg.report.sentences import verdicts
 
 BASELINES = ("teacher", "untuned", "self-distillation", "random-labels", "imitation", "ceiling")
@@ -73,6 +74,7 @@ def collect(arms: Sequence[ArmResult], meta: RunMeta, *, resamples: int = 10_000
         found.reliability += reliability_rows(task, by_method, resamples=resamples, seed=seed)
         for name, members in by_method.items():
             found.rungs += rung_rows(task, name, members, resamples=resamples, seed=seed)
+            found.costs += cost_rows(task, name, members)
     results = Results(
         name=meta.name,
         command=meta.command,
@@ -91,6 +93,7 @@ def collect(arms: Sequence[ArmResult], meta: RunMeta, *, resamples: int = 10_000
         rewrites=tuple(found.rewrites),
         reliability=tuple(found.reliability),
         rungs=tuple(found.rungs),
+        costs=tuple(found.costs),
         provenance=tuple(_provenance(step) for step in meta.provenance),
     )
     constant = {
@@ -111,6 +114,7 @@ class _Tables:
     rewrites: list[RewriteRow] = field(default_factory=list)
     reliability: list[ReliabilityRow] = field(default_factory=list)
     rungs: list[RungRow] = field(default_factory=list)
+    costs: list[CostRow] = field(default_factory=list)
 
 
 ByMethod = dict[str, list[ArmResult]]

@@ -12,6 +12,7 @@ from typing import Any
 import w2sg
 from w2sg.config import fingerprint
 from w2sg.report.arms import ArmResult, HelperModel, RunMeta, StepRecord, TaskFacts
+from w2sg.report.costs import part_costs
 from w2sg.report.results import SCHEMA_VERSION
 from w2sg.runs.plan import Arm, Plan
 from w2sg.runs.store import RECORD, Store, command_line, provenance
@@ -78,6 +79,7 @@ def _arm(arm: Arm, plan: Plan, store: Store, records: dict[str, Any]) -> ArmResu
         other_labels=tuple(read_label_scores(store.folder(graded)) for graded in arm.other_label_scores),
         statements=statements,
         empty_statements=empty,
+        costs=part_costs(arm.scores, arm.node.tuned, records),
     )
 
 

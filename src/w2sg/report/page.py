@@ -133,6 +133,7 @@ def _task(results: Results, task: str, examples: Sequence[ItemExample]) -> dict[
         "reliability": [row for row in results.reliability if row.task == task],
         "rungs": [row for row in results.rungs if row.task == task],
         "rewrites": [row for row in results.rewrites if row.task == task],
+        "costs": [row for row in results.costs if row.task == task],
         "gains": _gains(results, task, summary),
         "examples": [example for example in examples if example.task == task],
         "rows": [row for row in results.rows if row.task == task],

@@ -12,9 +12,9 @@ from pydantic import JsonValue, ValidationError
 
 from w2sg.config import describe
 from w2sg.errors import StoreError
+from w2sg.report.schema import CostRow, ReliabilityRow, RewriteRow, RungRow
 from w2sg.report.schema import Part as Part
 from w2sg.report.schema import ReliabilityBin as ReliabilityBin
-from w2sg.report.schema import ReliabilityRow, RewriteRow, RungRow
 from w2sg.report.schema import ResultStratum as ResultStratum
 from w2sg.storage import read_json, write_json
 
@@ -305,6 +305,8 @@ class Results(Part):
     """Every rung of the cascades, the lowest first."""
     rewrites: tuple[RewriteRow, ...] = ()
     """What rewriting students made of what they were shown."""
+    costs: tuple[CostRow, ...] = ()
+    """What the cost of every arm is made of."""
     verdict: tuple[Verdict, ...] = ()
     """The conclusions in words, one per task, stratum and method."""
     notes: tuple[Note, ...] = ()

@@ -13,6 +13,21 @@ ResultStratum = Literal["all", "id", "ood"]
 Stage = Literal["stated", "calibrated"]
 
 
+CostPart = Literal[
+    "training of supervisors",
+    "supervisor's samples",
+    "samples to calibrate by",
+    "solutions for gold without reasoning",
+    "statements of doubt",
+    "student's attempts",
+    "student's rewrites",
+    "supervisor's judgements",
+    "training of the judged model",
+    "answers to the test",
+    "the rest",
+]
+
+
 class Part(BaseModel):
     """Base of the schema: immutable; NaN is refused, fields of later versions are passed over."""
 
@@ -156,6 +171,23 @@ class ReliabilityRow(Part):
     """The reliability diagram's bars."""
     curve: tuple[RiskPoint, ...]
     """The risk-coverage curve, the most confident labels first, at a hundred points at most."""
+
+
+class CostRow(Part):
+    """What one kind of work cost an arm, means over seeds. The parts of an arm add up to its cost in `rows`."""
+
+    task: str
+    """The task's name."""
+    method: str
+    """The method's or control's name."""
+    part: CostPart
+    """What was done. Supervisors are also the lower rungs of a cascade; the rest are tasks, labels and grades."""
+    tokens_sampled: float
+    """Tokens sampled."""
+    tokens_trained: float
+    """Tokens trained on, padding left out."""
+    seconds: float
+    """Seconds that it took when it was computed."""
 
 
 class RungAccuracy(Part):
