@@ -52,6 +52,42 @@ def test_by_hand():
         assert row.labels_right.low <= row.labels_right.value <= row.labels_right.high
 
 
+def test_gains_over_the_first_rung_by_hand():
+    """Right on 1 and 2 of 4 below, on 3 and 4 of 4 above, in two seeds: a gain of a half in all."""
+    first, last = rung_rows(
+        "t", "cascade", [cascade(0, "1000", "1110"), cascade(1, "1100", "1111")], resamples=50, seed=0
+    )
+    assert [one.gain for one in first.accuracies] == [None] * 3
+    assert [one.gain.value for one in last.accuracies] == [0.25, 0.75, 0.5]
+    assert all(one.gain.low <= one.gain.value <= one.gain.high for one in last.accuracies)
+
+
+def test_the_first_few_experts_are_shown_apart_from_cascades():
+    ensemble = replace(
+        arm("experts", "1110", 0, "", "nano", below=(arm("experts (first 1 of 2 experts)", "1000", 0, "", "nano"),)),
+        below_is="prefix",
+    )
+    found = collect(
+        [ensemble, cascade(0, "1000", "1110"), arm("untuned", "1000", None, "", "big")],
+        RunMeta("n", "c", "0"),
+        resamples=50,
+    )
+    assert [(row.kind, row.method, row.rung, row.labels) for row in found.rungs] == [
+        ("rung", "cascade", 1, 2), ("rung", "cascade", 2, 3), ("prefix", "experts", 1, 0), ("prefix", "experts", 2, 0)
+    ]  # fmt: skip
+    page = render(found)
+    rungs = page[page.index("The rungs of the cascades") : page.index("Accuracy against the number of experts (%)")]
+    assert "experts" not in rungs.partition("<table>")[2]
+    assert '<tr><td class="text">experts</td><td>2 of 2</td>' in page
+    assert 'aria-label="Accuracy against the number of experts on t"' in page
+    out = io.StringIO()
+    show(found, Console(file=out, width=80, color_system=None))
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    (line,) = [line for line in lines if line.startswith("  2 of 2")]
+    assert "+50.0" in line
+
+
 def test_an_arm_that_is_no_cascade_has_no_rungs_and_labels_may_lack_gold():
     assert list(rung_rows("t", "x", [arm("x", "10", 0, "1", "big")], resamples=50, seed=0)) == []
     bare = arm("cascade", "10", 0, "", "big", below=(arm("below", "10", 0, "", "mid"),))

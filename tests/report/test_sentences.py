@@ -209,3 +209,31 @@ def test_methods_that_read_are_known_by_their_rewrites(results):
                       learnt=None, flips=(), bins=(), inherited=None, corrected=None, broken=None)  # fmt: skip
     told = [one for one in verdicts(results.model_copy(update={"rewrites": (read,)})) if "-shuffled" in one.sentence]
     assert {(one.task, one.method) for one in told} == {("world-maths", "imitation")}
+
+
+@pytest.mark.parametrize(
+    ("interval", "p_holm", "sentence"),
+    [
+        ((1, 5), 0.02, "Boosting itself is shown to help: +3.0 points against u (+1.0 to +5.0)"),
+        ((1, 5), 0.2, "Boosting itself is shown to help, though not after correction for the number of comparisons"),
+        ((-5, -1), 0.02, "Boosting itself is shown to do harm: −3.0 points against u (−5.0 to −1.0)"),
+        ((-1, 5), 0.02, "Boosting itself is not shown to matter: +2.0 points against u (−1.0 to +5.0)"),
+    ],
+)
+def test_the_true_test_of_boosting(interval, p_holm, sentence):
+    compared = rows(untuned=(2, 10), u=interval)
+    compared["u"] = compared["u"].model_copy(update={"p_holm": p_holm})
+    text = judge("t", "ood", "x", compared, lacks={"u": "boosting", "absent": "boosting"}).sentence
+    assert sentence in text
+    assert ", as many experts that differ by their seed alone" in text
+    assert ("a true difference under about 7 points would mostly go unseen" in text) == (interval[0] < 0 < interval[1])
+    assert "absent" not in text
+    assert "Boosting" not in judge("t", "ood", "x", compared).sentence
+
+
+def test_the_weights_of_boosting_are_another_test():
+    compared = rows(untuned=(2, 10), u=(-1, 1), w=(1, 3))
+    text = judge("t", "ood", "x", compared, lacks={"w": "weights", "u": "boosting"}).sentence
+    first, second = text.index("Boosting itself is not"), text.index("The weights of the experts are shown to help")
+    assert first < second
+    assert "against w (+1.0 to +3.0), the same experts with equal weights." in text

@@ -17,6 +17,7 @@ from w2sg.models.ensemble import save_ensemble
 from w2sg.records import Response
 from w2sg.runs.runner import run_steps
 from w2sg.runs.store import Store
+from w2sg.schedules.methods import method
 from w2sg.steps.base import Outcome, Step, Workspace
 from w2sg.steps.cast import Cast
 from w2sg.steps.choose import ChooseSettings, PrefixScore, read_prefix_scores
@@ -130,3 +131,12 @@ def test_without_questions_to_choose_by(cast: Cast, tmp_path: Path, tiny_model: 
         supervisor.node(none)
     with pytest.raises(DataError, match=r"chosen on the questions of validate, and there are none\. Raise"):
         chosen(none, made_task(none, Store(tmp_path / "store")), tmp_path, [""])
+
+
+def test_students_and_the_experts_themselves_share_the_choice(cast: Cast) -> None:
+    student, experts = (method(name).product(name, cast) for name in ("ensemw2s-chosen", "ensemw2s-chosen-experts"))
+    assert student.labels is not None
+    assert experts.node.tuned is not None
+    assert experts.node.tuned.kind == "choose"
+    assert experts.node.tuned.fingerprint in {step.fingerprint for step in student.labels.ancestors()}
+    assert [step.kind for step in experts.node.tuned.ancestors()].count("boost") == 5

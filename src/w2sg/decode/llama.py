@@ -12,8 +12,8 @@ heads, and a hidden state with T times the width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -21,8 +21,12 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from w2sg.decode.cohort import Cohort
-from w2sg.models.adapters import AdaptedLinear, add_adapted
+from w2sg.decode.llama_weights import Layer, Product, base_of, rms_normed, scales_of
 from w2sg.models.mixture import EnsembleModule
+
+Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+"""Gets a layer's number and the tokens' queries, keys and values, of shape (token, head, dimension), and returns what
+they attend to, (token, head x dimension)."""
 
 _CLASSES = ("LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM")
 _FUSED_BYTES = 1 << 28
@@ -32,10 +36,15 @@ copies of their weights stacked; beyond, copies cost memory."""
 
 class LlamaForward:
     """The weights of a model of the Llama family, or of an ensemble of such, arranged for sampling. Valid while the
-    weights are not changed."""
+    weights are not changed.
 
-    def __init__(self, model: Any) -> None:
-        self._experts = model if isinstance(model, EnsembleModule) else None
+    Args:
+        model: a causal language model, or an ensemble.
+        only: of an ensemble of adapters, the one expert whose forward pass is meant.
+    """
+
+    def __init__(self, model: Any, only: int | None = None) -> None:
+        self._experts = model if isinstance(model, EnsembleModule) and only is None else None
         self.copies: int = 1 if self._experts is None else self._experts.count
         """Rows per token: one for each expert of an ensemble."""
         members = _members(model)
@@ -46,12 +55,12 @@ class LlamaForward:
         self.scale: float = body.layers[0].self_attn.scaling
         self.eps: float = config.rms_norm_eps
         self._embeddings: list[Tensor] = [member.model.embed_tokens.weight for member in members]
-        self._norm = _scales([member.model.norm.weight for member in members])
-        self._head = _Product.together([_Product.of((member.lm_head,), False) for member in members])
+        self._norm = scales_of([member.model.norm.weight for member in members])
+        self._head = Product.together([Product.of((member.lm_head,), False) for member in members])
         self._rotary = body.rotary_emb
-        fuse = _size(members) <= _FUSED_BYTES
+        self._fused = fuse = _size(members) <= _FUSED_BYTES
         stacks = zip(*(member.model.layers for member in members), strict=True)
-        self.layers = [_Layer.together([_Layer.of(layer, fuse) for layer in stack]) for stack in stacks]
+        self.layers = [Layer.together([Layer.of(layer, fuse, only) for layer in stack]) for stack in stacks]
         self._tables = self._rotations(256)
 
     @staticmethod
@@ -62,6 +71,23 @@ class LlamaForward:
         if not all(map(_known, members)):
             return False
         return len(members) == 1 or (_size(members) <= _FUSED_BYTES and len(set(map(_shape, members))) == 1)
+
+    @classmethod
+    def of_each(cls, ensemble: EnsembleModule) -> list[LlamaForward]:
+        """Return the experts' own forward passes."""
+        members = ensemble.members
+        if len(members) == ensemble.count:
+            return [cls(member) for member in members]
+        return [cls(ensemble, number) for number in range(ensemble.count)]
+
+    def merged(self) -> LlamaForward:
+        """Return the forward pass with adapters of one expert added to copies of the weights, of a model small enough
+        for copies; else this one."""
+        if not self._fused:
+            return self
+        one = copy.copy(self)
+        one.layers = [layer.for_rows(1 << 62) for layer in self.layers]
+        return one
 
     @property
     def device(self) -> torch.device:
@@ -81,7 +107,7 @@ class LlamaForward:
     def logits(self, hidden_BH: Tensor) -> Tensor:
         """Return next-token logits of final hidden states; of an ensemble, log-probabilities of the mixture."""
         rows = hidden_BH.view(len(hidden_BH), self.copies, -1).transpose(0, 1).flatten(0, 1)
-        logits = self._head(_normed(rows, self._norm, self.eps))
+        logits = self._head(rms_normed(rows, self._norm, self.eps))
         return logits if self._experts is None else self._experts.mix(logits.view(self.copies, len(hidden_BH), -1))
 
     def prefill(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
@@ -121,19 +147,31 @@ class LlamaForward:
             x = self._finish(layer, x, parts[0] if len(parts) == 1 else torch.cat(parts))
         return self._joined(x.view(self.copies, len(ids_B), -1))
 
+    def extend(self, ids_N: Tensor, positions_N: Tensor, attend: Attend, kept: Tensor | None = None) -> Tensor:
+        """Feed N tokens of a single model, or of one expert, at their positions, and return their final hidden states,
+        or those of the `kept` ones."""
+        cos, sin = self._rotation(positions_N)
+        x = self._embedded(ids_N)
+        for number, layer in enumerate(self.layers):
+            layer = layer.for_rows(len(x))
+            mixed = attend(number, *self._project(layer, x, cos, sin))
+            if kept is not None and number == len(self.layers) - 1:
+                x, mixed = x[kept], mixed[kept]
+            x = self._finish(layer, x, mixed)
+        return x
+
     def _embedded(self, ids: Tensor) -> Tensor:
         """Return the embeddings of tokens, of shape (expert x token, width)."""
         parts = [F.embedding(ids, table) for table in self._embeddings]
         return torch.cat(parts) if len(parts) > 1 else parts[0].repeat(self.copies, 1)
 
-    def _project(self, layer: _Layer, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _project(self, layer: Layer, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return rotated queries and keys, and values, each of shape (token, head, dimension)."""
-        normed = _normed(x, layer.norm, self.eps)
-        joined = layer.qkv(normed).view(len(x), -1, self.head_dim)
+        joined = layer.qkv(rms_normed(x, layer.norm, self.eps)).view(len(x), -1, self.head_dim)
         qk, v = joined[:, : -self.kv_heads], joined[:, -self.kv_heads :]
         if layer.q_norm is not None and layer.k_norm is not None:
-            q = _normed(qk[:, : self.heads], layer.q_norm, self.eps)
-            k = _normed(qk[:, self.heads :], layer.k_norm, self.eps)
+            q = rms_normed(qk[:, : self.heads], layer.q_norm, self.eps)
+            k = rms_normed(qk[:, self.heads :], layer.k_norm, self.eps)
             qk = torch.cat((q, k), 1)
         # rotate_half as a roll, its minus signs in the table of sines
         turned = (qk * cos).addcmul_(qk.roll(self.head_dim // 2, -1), sin)
@@ -149,12 +187,12 @@ class LlamaForward:
         """Put the experts' hidden states side by side: (expert, row, width) to (row, expert x width)."""
         return x_TBH[0] if self.copies == 1 else x_TBH.transpose(0, 1).flatten(1)
 
-    def _finish(self, layer: _Layer, x: Tensor, mixed: Tensor) -> Tensor:
+    def _finish(self, layer: Layer, x: Tensor, mixed: Tensor) -> Tensor:
         """Return the layer's output: attention's projection and the feed-forward block, with their residuals."""
         if self.copies > 1:
             mixed = mixed.view(len(mixed), self.copies, -1).transpose(0, 1).flatten(0, 1)
         x = layer.out.added_to(x, mixed)
-        gate_up = layer.gate_up(_normed(x, layer.mlp_norm, self.eps))
+        gate_up = layer.gate_up(rms_normed(x, layer.mlp_norm, self.eps))
         width = gate_up.shape[-1] // 2
         return layer.down.added_to(x, F.silu(gate_up[:, :width]).mul_(gate_up[:, width:]))
 
@@ -172,143 +210,6 @@ class LlamaForward:
         sign = torch.ones(self.head_dim, device=self.device, dtype=sin.dtype)
         sign[: self.head_dim // 2] = -1
         return cos[0, :, None], (sin[0] * sign)[:, None]
-
-
-@dataclass(frozen=True)
-class _Product:
-    """One or several linear maps of the same input, their outputs side by side, with what adapters add to them: for
-    each expert a product of `down` (input, rank) and `up` (rank, output). Weights of three dimensions are stacks, one
-    map for each expert's rows."""
-
-    weights: tuple[Tensor, ...]
-    biases: tuple[Tensor | None, ...]
-    down: Tensor | None = None
-    up: Tensor | None = None
-
-    @classmethod
-    def of(cls, linears: Sequence[Any], fuse: bool) -> _Product:
-        bases = [_base(linear) for linear in linears]
-        weights = tuple(base.weight for base in bases)
-        biases = tuple(base.bias for base in bases)
-        if fuse and len(bases) > 1:
-            weights = (torch.cat(weights),)
-            biases = (None if any(bias is None for bias in biases) else torch.cat(biases),)
-        return cls(weights, biases, *_adapters(linears))
-
-    @classmethod
-    def together(cls, products: Sequence[_Product]) -> _Product:
-        """Return the products of several whole models as stacks; that of one as it is."""
-        if len(products) == 1:
-            return products[0]
-        weights = tuple(torch.stack(own) for own in zip(*(product.weights for product in products), strict=True))
-        biases = [
-            None if any(bias is None for bias in own) else torch.stack(own)[:, None]
-            for own in zip(*(product.biases for product in products), strict=True)
-        ]
-        return cls(weights, tuple(biases))
-
-    def __call__(self, x: Tensor) -> Tensor:
-        parts = [_linear(x, weight, bias) for weight, bias in zip(self.weights, self.biases, strict=True)]
-        return self._adapted(parts[0] if len(parts) == 1 else torch.cat(parts, -1), x)
-
-    def added_to(self, residual: Tensor, x: Tensor) -> Tensor:
-        """Return the residual plus the product, in one operation."""
-        weight, bias = self.weights[0], self.biases[0]
-        if weight.dim() == 3:
-            blocks = residual.view(len(weight), -1, residual.shape[-1]), x.view(len(weight), -1, x.shape[-1])
-            total = torch.baddbmm(*blocks, weight.transpose(1, 2))
-            return (total if bias is None else total.add_(bias)).view_as(residual)
-        total = torch.addmm(residual, x, weight.t())
-        return self._adapted(total if bias is None else total.add_(bias), x)
-
-    def _adapted(self, total: Tensor, x: Tensor) -> Tensor:
-        return total if self.down is None or self.up is None else add_adapted(total, x, self.down, self.up)
-
-
-def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Return the linear map of rows, or of each expert's block of rows by its own weights."""
-    if weight.dim() == 2:
-        return F.linear(x, weight, bias)
-    blocks, weight = x.view(len(weight), -1, x.shape[-1]), weight.transpose(1, 2)
-    mapped = torch.bmm(blocks, weight) if bias is None else torch.baddbmm(bias, blocks, weight)
-    return mapped.flatten(0, 1)
-
-
-def _scales(weights: Sequence[Tensor]) -> Tensor:
-    """Return the scales of a norm: one model's (width), or a stack (expert, 1, width)."""
-    return weights[0] if len(weights) == 1 else torch.stack(list(weights))[:, None]
-
-
-def _normed(x: Tensor, scales: Tensor, eps: float) -> Tensor:
-    """Return rows divided by their root mean square, times the scales of their expert."""
-    if scales.dim() == 1:
-        return F.rms_norm(x, x.shape[-1:], scales, eps)
-    normed = F.rms_norm(x, x.shape[-1:], None, eps)
-    return (normed.reshape(len(scales), -1, x.shape[-1]) * scales).view(x.shape)
-
-
-def _base(linear: Any) -> Any:
-    return linear.base if isinstance(linear, AdaptedLinear) else linear
-
-
-def _adapters(linears: Sequence[Any]) -> tuple[Tensor, Tensor] | tuple[None, None]:
-    """Return the adapters of several maps of one input as those of one: the first matrices side by side, the second
-    ones on a diagonal of blocks."""
-    adapted = [linear for linear in linears if isinstance(linear, AdaptedLinear)]
-    if not adapted:
-        return None, None
-    down = torch.cat([linear.down for linear in adapted], -1)
-    up = down.new_zeros(len(down), down.shape[-1], sum(_base(linear).out_features for linear in linears))
-    rank = column = 0
-    for linear in linears:
-        width = _base(linear).out_features
-        if isinstance(linear, AdaptedLinear):
-            up[:, rank : rank + linear.up.shape[1], column : column + width] = linear.up
-            rank += linear.up.shape[1]
-        column += width
-    return down, up
-
-
-@dataclass(frozen=True)
-class _Layer:
-    norm: Tensor
-    mlp_norm: Tensor
-    q_norm: Tensor | None
-    k_norm: Tensor | None
-    qkv: _Product
-    out: _Product
-    gate_up: _Product
-    down: _Product
-
-    @classmethod
-    def of(cls, layer: Any, fuse: bool) -> _Layer:
-        attention, mlp = layer.self_attn, layer.mlp
-        normed = hasattr(attention, "q_norm")
-        return cls(
-            norm=layer.input_layernorm.weight,
-            mlp_norm=layer.post_attention_layernorm.weight,
-            q_norm=attention.q_norm.weight if normed else None,
-            k_norm=attention.k_norm.weight if normed else None,
-            qkv=_Product.of((attention.q_proj, attention.k_proj, attention.v_proj), fuse),
-            out=_Product.of((attention.o_proj,), fuse),
-            gate_up=_Product.of((mlp.gate_proj, mlp.up_proj), fuse),
-            down=_Product.of((mlp.down_proj,), fuse),
-        )
-
-    @classmethod
-    def together(cls, layers: Sequence[_Layer]) -> _Layer:
-        """Return one layer of several whole models, with their weights stacked; that of one as it is."""
-        if len(layers) == 1:
-            return layers[0]
-        norms = {
-            name: None if getattr(layers[0], name) is None else _scales([getattr(layer, name) for layer in layers])
-            for name in ("norm", "mlp_norm", "q_norm", "k_norm")
-        }
-        products = {
-            name: _Product.together([getattr(layer, name) for layer in layers])
-            for name in ("qkv", "out", "gate_up", "down")
-        }
-        return cls(**norms, **products)  # type: ignore[arg-type]
 
 
 def _members(model: Any) -> list[Any]:
@@ -348,5 +249,5 @@ def _plain(layer: Any) -> bool:
     attention, mlp = layer.self_attn, layer.mlp
     joined = (attention.q_proj, attention.k_proj, attention.v_proj)
     linears = (*joined, attention.o_proj, mlp.gate_proj, mlp.up_proj, mlp.down_proj)
-    plain = all(type(_base(linear)) is torch.nn.Linear for linear in linears)
-    return plain and len({_base(linear).bias is None for linear in joined}) == 1
+    plain = all(type(base_of(linear)) is torch.nn.Linear for linear in linears)
+    return plain and len({base_of(linear).bias is None for linear in joined}) == 1

@@ -1,5 +1,5 @@
-"""The plots of the page as inline SVG: accuracy by arm, differences, accuracy by difficulty, reliability of labels and
-their risk at each coverage.
+"""The plots of the page as inline SVG: accuracy by arm, differences, accuracy by difficulty and by the number of
+experts, reliability of labels and their risk at each coverage.
 
 Deterministic, without outside references; text stays text, and colours are the page's CSS variables, so that the
 figures follow its light or dark scheme.
@@ -184,6 +184,48 @@ def difficulty(results: Results, task: str) -> str:
 
     height = 2.5 + 0.17 * -(-len(methods) // 3)
     return _svg(draw, height, f"Accuracy against difficulty on {task}")
+
+
+def experts(results: Results, task: str) -> str:
+    """Draw accuracy against the number of experts: a colour for each ensemble, with intervals; `id` dashed."""
+    rows = [row for row in results.rungs if (row.task, row.kind) == (task, "prefix")]
+    if not rows:
+        return ""
+    methods = list(dict.fromkeys(row.method for row in rows))
+    strata = [one.stratum for one in rows[0].accuracies if one.stratum != "all" or len(rows[0].accuracies) == 1]
+
+    def draw(axes: Axes) -> None:
+        for place, method in enumerate(methods):
+            for number, stratum in enumerate(strata):
+                curve = [
+                    (row.rung, one)
+                    for row in rows
+                    for one in row.accuracies
+                    if (row.method, one.stratum) == (method, stratum)
+                ]
+                # moved apart by a little, so that no interval hides another
+                x = [rung + 0.06 * (number * len(methods) + place) for rung, _ in curve]
+                y = [100 * one.accuracy for _, one in curve]
+                below = [100 * (one.accuracy - one.low) for _, one in curve]
+                above = [100 * (one.high - one.accuracy) for _, one in curve]
+                axes.errorbar(
+                    x,
+                    y,
+                    yerr=[below, above],
+                    fmt="--s" if stratum == "id" else "-o",
+                    color=SERIES[place % len(SERIES)],
+                    linewidth=1.6,
+                    elinewidth=1.2,
+                    markersize=4.5,
+                    label=f"{_short(method)}, {stratum}",
+                )
+        axes.set_xticks(range(1, max(row.of for row in rows) + 1))
+        axes.set_xlabel("experts in the ensemble (T)")
+        axes.set_ylabel("accuracy (%)")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.46, 1.0), ncols=2)
+
+    height = 2.6 + 0.17 * -(-len(methods) * len(strata) // 2)
+    return _svg(draw, height, f"Accuracy against the number of experts on {task}")
 
 
 def _difficulty_ticks(axes: Axes, curve: Sequence[DifficultyRow]) -> None:

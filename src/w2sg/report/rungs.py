@@ -1,5 +1,5 @@
 """From the arms of a cascade to the report: every rung's student on the test, and how right the labels were that it
-learnt from.
+learnt from. The first few experts of an ensemble stand below it as rungs do, and are reported alike.
 
 Rungs are shown, not judged: what a cascade is compared by is its last rung, in `collect`.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from w2sg.metrics.bootstrap import Family
-from w2sg.metrics.verdict import accuracy_in
+from w2sg.metrics.verdict import accuracy_in, compare_in
 from w2sg.report.arms import ArmResult
 from w2sg.report.schema import Measured, ResultStratum, RungAccuracy, RungRow
 
@@ -26,7 +26,8 @@ def rung_name(method: str, number: int, count: int) -> str:
 
 
 def rung_rows(task: str, method: str, members: Sequence[ArmResult], *, resamples: int, seed: int) -> Iterator[RungRow]:
-    """Yield the rungs of a cascade, the lowest first, over all seeds; nothing for an arm that is none."""
+    """Yield what stands below an arm, the lowest first, and the arm itself, over all seeds; nothing where there is
+    nothing below it."""
     rungs = list(zip(*map(chain, members), strict=True))
     if len(rungs) < 2:
         return
@@ -51,11 +52,19 @@ def rung_rows(task: str, method: str, members: Sequence[ArmResult], *, resamples
         for stratum, family in families.items():
             found = accuracy_in(family, str(number))
             accuracies.append(
-                RungAccuracy(stratum=stratum, accuracy=found.value, low=found.low, high=found.high, n=len(family.ids))
+                RungAccuracy(
+                    stratum=stratum,
+                    accuracy=found.value,
+                    low=found.low,
+                    high=found.high,
+                    n=len(family.ids),
+                    gain=_gain(family, number),
+                )
             )
         yield RungRow(
             task=task,
             method=method,
+            kind=members[0].below_is,
             rung=number + 1,
             of=len(rungs),
             student=same[0].model,
@@ -65,6 +74,14 @@ def rung_rows(task: str, method: str, members: Sequence[ArmResult], *, resamples
             labels=sum(len(arm.labels) for arm in same),
             labels_right=_right(same, resamples, seed),
         )
+
+
+def _gain(family: Family, number: int) -> Measured | None:
+    """Return how much more accurate a rung is than the first; None for the first itself."""
+    if number == 0:
+        return None
+    found = compare_in(family, str(number), "0")
+    return Measured(value=found.difference, low=found.low, high=found.high)
 
 
 def _right(same: Sequence[ArmResult], resamples: int, seed: int) -> Measured | None:

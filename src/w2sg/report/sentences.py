@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from w2sg.metrics.verdict import points
+from w2sg.report.boosting_controls import Lacking, boosting_controls
 from w2sg.report.counterparts import has_no_teacher, is_null, made_of, null_control
 from w2sg.report.results import ComparisonRow, Finding, Results, ResultStratum, Verdict
 
@@ -65,7 +66,8 @@ def verdicts(results: Results) -> Iterator[Verdict]:
                 if rows and method not in results.controls(task) and is_null(method, arms, made):
                     yield _of_null(task, stratum, method, rows, alone=has_no_teacher(method, made))
                 elif method not in results.controls(task) and rows:
-                    yield judge(task, stratum, method, rows, reads=_reads(results, task, method))
+                    lacks = boosting_controls(method, arms, made)
+                    yield judge(task, stratum, method, rows, reads=_reads(results, task, method), lacks=lacks)
 
 
 def _reads(results: Results, task: str, method: str) -> bool:
@@ -102,16 +104,24 @@ def _list(names: list[str]) -> str:
 
 
 def judge(
-    task: str, stratum: ResultStratum, method: str, rows: Mapping[str, ComparisonRow], *, reads: bool = False
+    task: str,
+    stratum: ResultStratum,
+    method: str,
+    rows: Mapping[str, ComparisonRow],
+    *,
+    reads: bool = False,
+    lacks: Mapping[str, Lacking] | None = None,
 ) -> Verdict:
     """Return the verdict that a method's comparisons, by what it is measured against, support.
 
     Args:
         reads: whether its student is shown the teacher's work, so that its gain needs a null control.
+        lacks: the methods that lack one thing of its boosting each, and what.
     """
     finding = _finding(rows, null_control(method))
     said = _claim(finding, method, rows, _once(rows))
-    parts = [said, *_limits(finding, rows), *_rest(finding, rows), *_gap(rows), *_missing(rows)]
+    parts = [said, *_limits(finding, rows), *_rest(finding, rows), *boosting(rows, lacks or {})]
+    parts += [*_gap(rows), *_missing(rows)]
     if reads and finding in ("helped", "elicited") and null_control(method) not in rows:
         parts.append(
             f"The run holds no {null_control(method)}, which is shown the work on another question: whether the "
@@ -250,6 +260,27 @@ def _rest(finding: Finding, rows: Mapping[str, ComparisonRow]) -> Iterator[str]:
     if left:
         text = _against(rows, left)
         yield f"Also: {text}."
+
+
+def boosting(rows: Mapping[str, ComparisonRow], lacks: Mapping[str, Lacking]) -> Iterator[str]:
+    """Yield what is shown of boosting itself, by the methods that lack one thing of it each: first by as many experts
+    without it, its true test, then by the same experts with equal weights."""
+    for what, name, them, against_whom in (
+        ("boosting", "Boosting itself", "is", "as many experts that differ by their seed alone"),
+        ("weights", "The weights of the experts", "are", "the same experts with equal weights"),
+    ):
+        for row in (rows[against] for against, lacked in lacks.items() if lacked == what and against in rows):
+            measured = f"{points(row.difference)} points against {row.against} {_interval(row)}, {against_whom}"
+            if row.low <= 0 <= row.high:
+                least = 100 * row.minimum_detectable
+                yield (
+                    f"{name} {them} not shown to matter: {measured}; a true difference under about {least:.0f} points "
+                    "would mostly go unseen."
+                )
+                continue
+            done = f"{them} shown to help" if row.low > 0 else f"{them} shown to do harm"
+            back = "" if row.p_holm <= _SIGNIFICANT else ", though not after correction for the number of comparisons"
+            yield f"{name} {done}{back}: {measured}."
 
 
 def _gap(rows: Mapping[str, ComparisonRow]) -> Iterator[str]:

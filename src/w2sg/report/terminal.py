@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from w2sg.metrics.verdict import points
 from w2sg.report.results import Note, Results, ResultStratum, Summary
+from w2sg.report.rounds import told
 from w2sg.report.schema import Measured, RungAccuracy
 from w2sg.report.sentences import WHERE, overview
 
@@ -32,6 +36,12 @@ _CONFIDENCE = (
     "labels; area, under the curve of risk against coverage."
 )
 
+_BOOSTING = (
+    "Rounds, means over seeds: error and prior error of the expert under the round's weights; alpha, its weight; Z, "
+    "sum of the weights after the update; size, effective sample size as a share of the answer tokens; top 1 %, share "
+    "of the weight on the heaviest 1 % of them; kept, seeds in which it is a member, of those that trained it."
+)
+
 
 def show(results: Results, console: Console | None = None) -> None:
     """Print tables, verdict and notes."""
@@ -43,12 +53,14 @@ def render(results: Results) -> Group:
     parts: list[RenderableType] = []
     for task in results.tasks():
         parts += [Text(), _heading(results, task), table(results, task), *_verdict(results, task)]
-        parts += [*_rungs(results, task), *_confidence(results, task), *_rewrites(results, task)]
+        parts += [*_rungs(results, task), *_experts(results, task), *_rounds(results, task)]
+        parts += [*_confidence(results, task), *_rewrites(results, task)]
         parts += [_note(note) for note in results.notes if note.task == task]
     general = [_note(note) for note in results.notes if note.task is None]
     short = [_line("•", "", sentence) for sentence in overview(results)] if len(results.tasks()) > 1 else []
     head = [Text("\nIn short:", style="bold")] if short else []
-    legend = Text(f"\n{_LEGEND}{f' {_CONFIDENCE}' if results.reliability else ''}", style="dim")
+    legends = [_LEGEND, _CONFIDENCE if results.reliability else "", _BOOSTING if results.rounds else ""]
+    legend = Text(f"\n{' '.join(filter(None, legends))}", style="dim")
     return Group(*parts, *head, *short, *([Text()] if general else []), *general, legend)
 
 
@@ -96,7 +108,7 @@ def _rewrites(results: Results, task: str) -> list[RenderableType]:
 
 def _rungs(results: Results, task: str) -> list[RenderableType]:
     """One line per rung of the cascades: how right its labels were, and its student on the test."""
-    rows = [row for row in results.rungs if row.task == task]
+    rows = [row for row in results.rungs if (row.task, row.kind) == (task, "rung")]
     if not rows:
         return []
     grid = _grid("rungs", whole=True)
@@ -111,6 +123,46 @@ def _rungs(results: Results, task: str) -> list[RenderableType]:
     return [grid]
 
 
+def _experts(results: Results, task: str) -> list[RenderableType]:
+    """One line per number of experts: their ensemble on the test, and what it gains over the first expert."""
+    rows = [row for row in results.rungs if (row.task, row.kind) == (task, "prefix")]
+    if not rows:
+        return []
+    grid = _grid("experts", whole=True)
+    strata = [one.stratum for one in rows[0].accuracies if one.stratum != "all" or len(rows[0].accuracies) == 1]
+    for name in strata:
+        grid.add_column(f"{name} %", justify="right", no_wrap=True)
+        grid.add_column("over the first", justify="right", no_wrap=True)
+    for row in rows:
+        if row.rung == 1:
+            grid.add_row(Text(row.method))
+        shown = [one for one in row.accuracies if one.stratum in strata]
+        cells = [cell for one in shown for cell in (_interval(one.accuracy, one), _gain(one.gain))]
+        grid.add_row(Text(f"  {row.rung} of {row.of}"), *cells)
+    return [grid]
+
+
+def _rounds(results: Results, task: str) -> list[RenderableType]:
+    """One line per round of every set of experts, means over seeds, and what is to be said of it."""
+    rows = [row for row in results.rounds if row.task == task]
+    if not rows:
+        return []
+    grid = _grid("rounds", whole=True)
+    for name in ("error %", "prior %", "alpha", "Z", "size %", "top 1 %", "kept"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    said = []
+    for row in rows:
+        name = _named(row.used_by)
+        grid.add_row(Text(name))
+        for one in row.rounds:
+            shares = [f"{100 * share:.1f}" for share in (one.error, one.prior)]
+            weights = [f"{one.alpha:.2f}".replace("-", "−"), f"{one.normaliser:.2f}"]
+            spread = [f"{100 * share:.0f}" for share in (one.effective_size, one.heaviest)]
+            grid.add_row(Text(f"  {one.number}"), *shares, *weights, *spread, f"{one.kept}/{one.seeds}")
+        said.append(_line("•", "", f"{name}: {told(row)}"))
+    return [grid, *said]
+
+
 def _confidence(results: Results, task: str) -> list[RenderableType]:
     """One line per set of labels that state a confidence, and another where it was calibrated."""
     rows = [row for row in results.reliability if row.task == task]
@@ -121,8 +173,7 @@ def _confidence(results: Results, task: str) -> list[RenderableType]:
         grid.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         if row.stage == "stated":
-            more = f" +{len(row.used_by) - 1}" if len(row.used_by) > 1 else ""
-            grid.add_row(Text(row.used_by[0] + more))
+            grid.add_row(Text(_named(row.used_by)))
         cells = [_measured(one) for one in (row.error, row.brier, row.auroc, row.area)]
         grid.add_row(Text(f"  {row.stage}"), *cells)
     return [grid]
@@ -169,6 +220,18 @@ def _accuracy(summary: Summary | None) -> Text:
     if summary is None:
         return Text("–")
     return _interval(summary.accuracy, summary)
+
+
+def _named(used_by: Sequence[str]) -> str:
+    """The first of several names, and how many more there are."""
+    return used_by[0] + (f" +{len(used_by) - 1}" if len(used_by) > 1 else "")
+
+
+def _gain(gain: Measured | None) -> Text:
+    if gain is None:
+        return Text("–")
+    ends = f" [{points(gain.low)} to {points(gain.high)}]"
+    return Text.assemble(points(gain.value), (ends, "dim"))
 
 
 def _measured(one: Measured | None) -> Text:

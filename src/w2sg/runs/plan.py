@@ -16,7 +16,7 @@ from w2sg.errors import DataError
 from w2sg.models.base import ModelConfig
 from w2sg.runs.experiment import Experiment
 from w2sg.runs.store import Store
-from w2sg.schedules.base import Product
+from w2sg.schedules.base import Below, Product
 from w2sg.schedules.controls import Ceiling
 from w2sg.steps.base import Step, with_ancestors
 from w2sg.steps.cast import Cast
@@ -32,8 +32,8 @@ from w2sg.tasks.base import TaskConfig
 @dataclass(frozen=True)
 class Arm:
     """One row of the result: a task, a method, a seed; the model it makes, its answers and their grades. `below` are
-    the models that a cascade makes on its way, the lowest rung first, graded likewise; `other_label_scores` the grades
-    of further supervisors' labels."""
+    the models that a cascade makes on its way, the lowest rung first, or as `below_is` says an ensemble's first
+    experts, graded likewise; `other_label_scores` the grades of further supervisors' labels."""
 
     task: str
     method: str
@@ -47,6 +47,7 @@ class Arm:
     rewrite_scores: Step | None = None
     below: tuple[Arm, ...] = ()
     other_label_scores: tuple[Step, ...] = ()
+    below_is: Below = "rung"
 
     def leaves(self) -> list[Step]:
         """Return the steps that nothing rests on: the grades of the test, and of weak labels and rewrites if any, on
@@ -177,6 +178,9 @@ def _models(part: object) -> Iterator[tuple[str, ModelConfig]]:
             yield from _models(one)
 
 
+_PART: dict[Below, str] = {"rung": "rung {} of {}", "prefix": "first {} of {} experts"}
+
+
 def _arm(name: str, cast: Cast, product: Product, greedy: SamplingConfig) -> Arm:
     answers = sample_step(product.node, cast.task, ("test",), greedy, cast.seed, cast.label(f"{name} answers the test"))
     scores = score_step(answers, cast.task, cast.label(f"grades of {name}"))
@@ -195,11 +199,12 @@ def _arm(name: str, cast: Cast, product: Product, greedy: SamplingConfig) -> Arm
         label_scores=graded,
         rewrite_scores=product.rewrite_scores,
         below=tuple(
-            _arm(f"{name} (rung {number} of {count})", cast, rung, greedy)
+            _arm(f"{name} ({_PART[product.below_is].format(number, count)})", cast, rung, greedy)
             for number, rung in enumerate(product.below, start=1)
         ),
         other_label_scores=tuple(
             label_score_step(others, cast.task, cast.label(f"grades of the labels of supervisor {number} for {name}"))
             for number, others in enumerate(product.others, start=2)
         ),
+        below_is=product.below_is,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from w2sg.config import Config
 from w2sg.elicit.base import Elicitor
@@ -26,6 +27,9 @@ from w2sg.steps.state import state_step
 from w2sg.steps.task import laid_out
 from w2sg.supervisors.base import Supervisor
 
+Below = Literal["rung", "prefix"]
+"""What stands below a judged model: the rungs of its cascade, or the ensembles of its first experts."""
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -40,14 +44,16 @@ class Parts:
 @dataclass(frozen=True)
 class Product:
     """What a method makes: the model to be judged; the weak labels that it learnt from, if any; the step that grades,
-    for the report, what its student made of them, if it rewrote them; what a cascade makes on its way, the lowest rung
-    first; and the labels of further supervisors, where there are several."""
+    for the report, what its student made of them, if it rewrote them; what is judged with it and not compared, the
+    lowest first: what a cascade makes on its way, or the ensembles of its first experts; and the labels of further
+    supervisors, where there are several."""
 
     node: Node
     labels: Step | None = None
     rewrite_scores: Step | None = None
     below: tuple[Product, ...] = ()
     others: tuple[Step, ...] = ()
+    below_is: Below = "rung"
 
 
 class Schedule(Config):

@@ -25,7 +25,15 @@ from w2sg.records import Target, ask
 from w2sg.seeding import derive, stream
 from w2sg.steps.answer_tokens import encoded, greedy_right
 from w2sg.steps.base import Outcome, Step, Workspace
-from w2sg.steps.boost_files import Answer, read_answer_rows, read_arrays, read_round, write_arrays, write_round
+from w2sg.steps.boost_files import (
+    Answer,
+    final_answers,
+    read_answer_rows,
+    read_arrays,
+    read_round,
+    write_arrays,
+    write_round,
+)
 from w2sg.steps.fit import FitSettings, outcome_of
 from w2sg.steps.inputs import MODEL, TARGETS, read_examples, read_targets
 from w2sg.steps.model import Node, load
@@ -159,11 +167,10 @@ def _tokens(work: Workspace, config: BoostingConfig) -> _Tokens:
     rows = [row for row in read_answer_rows(folder) if row.counted]
     stored = read_arrays(folder)
     lengths = np.array([row.counted for row in rows], dtype=np.int64)
-    critical = np.concatenate([np.arange(row.counted) >= row.before for row in rows])
     base_wrong = stored["ranks"] > 0
     if config.errors == "generations":
         base_wrong = np.repeat([not row.right for row in rows], lengths)
-    return _Tokens(rows, lengths, critical, base_wrong, int(stored["vocabulary"]))
+    return _Tokens(rows, lengths, final_answers(rows), base_wrong, int(stored["vocabulary"]))
 
 
 def _held_out(work: Workspace, settings: BoostSettings, tokens: _Tokens) -> Bits:

@@ -5,7 +5,7 @@ and a round's verdict. Tokens stand text after text, in the order of the rows.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,11 @@ class Answer(Row):
 def read_answer_rows(folder: Path) -> list[Answer]:
     """Return the rows of an answer-tokens step."""
     return read_rows(folder / ANSWERS, Answer)
+
+
+def final_answers(rows: Sequence[Answer]) -> NDArray[np.bool_]:
+    """Return which of the counted tokens of all texts belong to a final answer."""
+    return np.concatenate([np.arange(row.counted) >= row.before for row in rows])
 
 
 def write_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -1,0 +1,52 @@
+"""Which arms test what boosting adds to another: the same in all settings but one.
+
+What arms are made of decides, not their names; numbers come from the comparisons of `collect`, words from `sentences`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
+
+from w2sg.report.counterparts import Made
+from w2sg.supervisors.committee import Committee
+
+Lacking = Literal["boosting", "weights"]
+"""What an arm lacks. `boosting`: it has as many experts, made alike, that differ by their seed alone and count the
+same; `weights`: it has the same experts, and they count the same."""
+
+
+def boosting_controls(method: str, arms: Collection[str], made: Made) -> dict[str, Lacking]:
+    """Return the arms among `arms` that do as `method` does with one thing of its boosting left out, and what; empty
+    where its supervisor is not boosted, or is of one expert."""
+    if method not in made or made[method]["supervisor"]["kind"] != "boosted":
+        return {}
+    mine = made[method]
+    boosted = mine["supervisor"]
+    if not boosted["boosting"]["reweight"] or boosted["experts"] == 1:
+        return {}
+    alike, found = _unboosted(boosted), dict[str, Lacking]()
+    for name in arms:
+        if name == method or name not in made or _lesson(made[name]) != _lesson(mine):
+            continue
+        other = made[name]["supervisor"]
+        if other == {**boosted, "weights": "uniform"} != boosted:
+            found[name] = "weights"
+        elif other == alike:
+            found[name] = "boosting"
+    return found
+
+
+def _lesson(made: Mapping[str, Any]) -> list[Any]:
+    """Return how an arm's labels are drawn and learnt, without what merely tests more."""
+    schedule = {key: value for key, value in made["schedule"].items() if key != "prefixes"}
+    return [made["elicit"], made["recipe"], schedule]
+
+
+def _unboosted(boosted: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the committee whose experts are made as the boosted ones, each from the teacher's base, and differ by
+    their seed alone; None where there is no such committee."""
+    if boosted["model"] or boosted["warm"] or boosted["choose"] != "all":
+        return None
+    shared = {name: boosted[name] for name in ("experts", "mixture", "fit")}
+    return Committee.parse(shared, "The committee").model_dump(mode="json")

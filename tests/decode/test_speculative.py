@@ -1,0 +1,131 @@
+"""Few passes of an ensemble: the responses are those of all experts asked at every token, one token at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tiny_ensembles import CPU, adapter_ensemble, build_adapter, model_ensemble
+from w2sg.decode import branching, speculative
+from w2sg.decode.base import Branch
+from w2sg.decode.blocks import Reader
+from w2sg.decode.config import SamplingConfig
+from w2sg.decode.llama import LlamaForward
+from w2sg.decode.sampling import engine_of
+from w2sg.models import loading
+from w2sg.models.base import EnsembleConfig, Mixture, ModelConfig, RuntimeConfig
+from w2sg.models.ensemble import save_ensemble
+from w2sg.models.hf import LanguageModel
+from w2sg.records import ask
+
+TinyModel = Callable[..., Path]
+
+TEXTS = ["Ann has 12 apples.", "Is every wumpus a tumpus? Think step by step.", "2", "the quick brown fox " * 8]
+GREEDY = SamplingConfig(max_new_tokens=40)
+SAMPLED = SamplingConfig(samples=3, temperature=0.7, top_p=0.9, max_new_tokens=17)
+
+
+def load(folder: Path, mixture: Mixture = "probability") -> LanguageModel:
+    model = loading.load(ModelConfig(path=str(folder), ensemble=EnsembleConfig(mixture=mixture)), CPU)
+    assert isinstance(model, LanguageModel)
+    model.model.double()
+    return model
+
+
+def branches(model: LanguageModel, config: SamplingConfig) -> list[Branch]:
+    """Of every text, with limits of their own."""
+    random, found = np.random.default_rng(0), []
+    for number, text in enumerate(TEXTS):
+        prompt, limit = model.prompt_ids(ask(text)), config.max_new_tokens - 2 * number
+        numbers = [random.random(limit) if config.temperature else np.empty(0) for _ in range(config.samples)]
+        found += [Branch(prompt, limit, own) for own in numbers]
+    return found
+
+
+def compare(model: LanguageModel, config: SamplingConfig, slots: int = 0) -> None:
+    """Against the engine that runs all experts at every token, which `test_ensemble` pins to its definition."""
+    work, told = branches(model, config), list[tuple[int, int]]()
+    assert speculative.fits(model.model)
+    found = speculative.respond(model, work, config, RuntimeConfig(slots=slots), lambda *all: told.append(all))
+    assert found == branching.respond(model, work, config, CPU, lambda *all: None)
+    assert [sum(column) for column in zip(*told, strict=True)] == [len(work), sum(map(len, found))]
+
+
+@pytest.fixture(scope="module")
+def near(tiny_model: TinyModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Experts that are near to one another, so that drafts are right now and then."""
+    folder = tmp_path_factory.mktemp("near")
+    base = tiny_model("llama")
+    experts = [(build_adapter(folder / f"{seed}", base, seed, lora_alpha=0.6), 1.0 + seed / 9) for seed in (0, 1, 2)]
+    save_ensemble(folder / "ensemble", str(base), [*experts, (experts[0][0], 0.4)])
+    return folder / "ensemble"
+
+
+@pytest.mark.parametrize("slots", [0, 3])
+@pytest.mark.parametrize("config", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
+@pytest.mark.parametrize("mixture", ["probability", "log-linear"])
+def test_experts_near_to_one_another(near: Path, config: SamplingConfig, mixture: Mixture, slots: int) -> None:
+    compare(load(near, mixture), config, slots)
+
+
+@pytest.mark.parametrize("config", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
+def test_experts_that_have_little_in_common(tiny_model: TinyModel, tmp_path: Path, config: SamplingConfig) -> None:
+    folder = adapter_ensemble(tmp_path / "ensemble", tiny_model("qwen2"), (1.5, 0.4, 0.7))
+    compare(load(folder), config)
+
+
+@pytest.mark.parametrize("config", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
+def test_whole_models(tmp_path: Path, config: SamplingConfig) -> None:
+    compare(load(model_ensemble(tmp_path / "ensemble", ["qwen3"] * 3, (1.0, 1.3, 0.2), head_dim=8)), config)
+
+
+def test_it_is_the_engine_of_ensembles_that_it_fits(near: Path) -> None:
+    model = load(near)
+    assert engine_of(model) is speculative.respond
+    assert not speculative.fits(model.model.members[0])
+
+
+def test_who_cannot_overturn_a_token_is_not_asked(near: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An expert of nine tenths of the weight that is sure of itself is the ensemble; one that is not, asks."""
+    model = load(near)
+    asked: list[int] = []
+    advance = Reader.advance
+    monkeypatch.setattr(Reader, "advance", lambda self, *all: asked.append(id(self.forward)) or advance(self, *all))
+    weights = torch.tensor([0.9, 0.05, 0.03, 0.02], dtype=torch.float64)
+    monkeypatch.setattr(model.model, "weights", weights)
+    model.model.base.lm_head.weight.data *= 1e4
+    speculative.respond(model, branches(model, GREEDY), GREEDY, CPU, lambda *all: None)
+    assert len(set(asked)) == 1
+    model.model.base.lm_head.weight.data *= 1e-6
+    compare(model, GREEDY)
+    assert len(set(asked)) > 1
+
+
+def test_a_text_is_read_on_from_any_place(near: Path) -> None:
+    """In one go, and in pieces of different lengths with a part taken back."""
+    forward = LlamaForward.of_each(load(near).model)[1]
+    tokens = np.random.default_rng(1).integers(0, 60, (3, 12))
+    ends, all, whole = np.array([12, 9, 7]), np.arange(3), Reader(forward, 3)
+    expected = whole.advance(tokens, all, ends, ends)
+    pieces = Reader(forward, 3)
+    other = tokens.copy()
+    other[:, 3:] = 7
+    pieces.advance(other, np.array([1]), np.array([5]), np.array([1]))
+    pieces.advance(other, np.array([0, 2]), np.array([3, 6]), np.array([1, 1]))
+    pieces.read = np.minimum(pieces.read, 3)
+    found = pieces.advance(tokens, all, ends, np.array([2, 1, 3]))
+    wanted = [10, 11, 12 + 8, 12 + 9 + 4, 12 + 9 + 5, 12 + 9 + 6]
+    assert torch.allclose(found, expected[wanted], atol=1e-10)
+
+
+def test_drafts_are_as_long_as_they_are_right(near: Path) -> None:
+    experts = speculative._Experts(load(near).model)
+    experts.right, experts.wrong = 99.0, 1.0
+    long = experts.draft_length(64)
+    experts.right, experts.wrong = 1.0, 1.0
+    assert experts.draft_length(64) < 4 < long < 64
+    assert experts.draft_length(1) == 1

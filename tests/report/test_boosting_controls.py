@@ -1,0 +1,52 @@
+"""Which methods test what boosting adds: settings decide, not names."""
+
+from w2sg.report.boosting_controls import boosting_controls
+from w2sg.schedules.methods import method
+
+
+def methods(**made):
+    """What methods are made of, as an experiment's settings have it."""
+    known = {name.replace("_", "-"): changes for name, changes in made.items()}
+    return {name: method(name, changes).model_dump(mode="json") for name, changes in known.items()}
+
+
+def lacking(name, made):
+    return boosting_controls(name, list(made), made)
+
+
+def test_students_meet_students_and_experts_experts():
+    known = methods(
+        imitation=None,
+        ensemw2s=None,
+        ensemw2s_experts={"schedule": {"prefixes": True}},
+        ensemw2s_uniform=None,
+        uniform_ensemble=None,
+        mine={"like": "uniform-ensemble", "schedule": "as-is"},
+        bagging=None,
+        single_expert=None,
+    )
+    assert lacking("ensemw2s", known) == {"ensemw2s-uniform": "weights", "uniform-ensemble": "boosting"}
+    assert lacking("ensemw2s-experts", known) == {"mine": "boosting"}
+    assert lacking("ensemw2s-uniform", known) == {"uniform-ensemble": "boosting"}
+    for other in ("imitation", "uniform-ensemble", "mine", "bagging", "single-expert"):
+        assert lacking(other, known) == {}
+
+
+def test_what_differs_in_more_is_no_test():
+    known = methods(
+        ensemw2s=None,
+        three={"like": "ensemw2s", "supervisor": {"experts": 3}},
+        product={"like": "ensemw2s", "supervisor": {"mixture": "log-linear"}},
+        long={"like": "ensemw2s", "supervisor": {"fit": {"epochs": 9}}},
+        warm={"like": "ensemw2s", "supervisor": {"warm": True}},
+        other_base={"like": "ensemw2s", "supervisor": {"model": "zoo/micro"}},
+        vote={"like": "ensemw2s", "elicit": "vote"},
+        uniform_ensemble=None,
+        four={"like": "uniform-ensemble", "supervisor": {"experts": 4}},
+        uniform_long={"like": "uniform-ensemble", "supervisor": {"fit": {"epochs": 9}}},
+    )
+    found = {name: lacking(name, known) for name in known}
+    assert {name: one for name, one in found.items() if one} == {
+        "ensemw2s": {"uniform-ensemble": "boosting"},
+        "long": {"uniform-long": "boosting"},
+    }
