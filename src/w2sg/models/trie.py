@@ -109,7 +109,7 @@ class ByteTrie:
         number = {node: place for place, node in enumerate(order)}
         self.none = len(children)
         self.inner = sum(map(bool, children))
-        table = torch.full((self.inner + 1, 256), self.none)
+        table = torch.full((self.inner + 1, 256), self.none, dtype=torch.int32)
         for node, below in enumerate(children):
             for byte, child in below.items():
                 table[number[node], byte] = number[child]
@@ -143,11 +143,11 @@ class ByteTrie:
 
     def below(self, nodes_B: Tensor) -> Tensor:
         """Return every node's child for each byte, of shape (B, 256)."""
-        return self._children[nodes_B.clamp(max=self.inner)]
+        return self._children[nodes_B.clamp(max=self.inner)].long()
 
     def step(self, nodes_B: Tensor, bytes_B: Tensor) -> Tensor:
         """Return every node's child for its byte."""
-        return self._children[nodes_B.clamp(max=self.inner), bytes_B]
+        return self._children[nodes_B.clamp(max=self.inner), bytes_B].long()
 
     def tokens_at(self, nodes_B: Tensor) -> Tensor:
         """Return the token that ends at each node, for those without one a number beyond all tokens."""
