@@ -4,11 +4,12 @@ import pytest
 
 from w2sg.errors import DataError
 from w2sg.metrics.verdict import compare
-from w2sg.records import ItemScore, LabelScore
+from w2sg.records import ItemScore, LabelScore, RewriteScore
 from w2sg.report.arms import ArmResult, HelperModel, RunMeta, StepRecord
 from w2sg.report.collect import collect
 
 META = RunMeta("name", "command", "0")
+REWRITTEN = [RewriteScore("q", "1", "1", "1", True, True, True, True, False)]
 CONTROLS = ("teacher", "untuned", "self-distillation", "random-labels", "ceiling")
 
 
@@ -262,13 +263,14 @@ def test_a_null_control_is_known_by_what_it_is_made_of_whatever_its_name():
         "names": {**base, "recipe": {"kind": "imitation"}},
         "names-shuffled": {**base, "recipe": {"kind": "imitation"}, "elicit": {"kind": "vote"}},
     }
-    arms = [arm(name, "0" * 20 + "1" * 20) for name in ("untuned", "self-distillation")]
-    arms += [arm(name, "1" * 40, 0) for name in methods]
+    controls = ("untuned", "self-distillation")
+    arms = [arm(name, "0" * 20 + "1" * 20, task=task) for name in controls for task in ("s", "t")]
+    arms += [arm(name, "1" * 40, 0, task=task, rewrites=REWRITTEN) for name in methods for task in ("s", "t")]
     found = collect(arms, replace(META, settings={"methods": methods}), resamples=50)
-    said = {one.method: one for one in found.verdict if one.stratum == "all"}
+    said = {one.method: one for one in found.verdict if (one.task, one.stratum) == ("t", "all")}
     nulls = {name for name, one in said.items() if one.finding == "null control"}
     assert nulls == {"mute", "echo"}
     assert "its student hears no teacher, only itself" in said["echo"].sentence
     assert said["alice-mine"].finding == "form only"
     assert ", 0.0 against mute (" in said["alice-mine"].sentence
-    assert pick(found.comparisons, stratum="all", method="alice-mine", against="names").difference == 0
+    assert pick(found.comparisons, task="t", stratum="all", method="alice-mine", against="names").difference == 0

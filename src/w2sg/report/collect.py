@@ -58,7 +58,7 @@ def collect(arms: Sequence[ArmResult], meta: RunMeta, *, resamples: int = 10_000
         DataError: there are no arms, one occurs twice or with and without a seed, or arms of one task differ in
             their items.
     """
-    grouped, made = _grouped(arms), made_of(meta.settings)
+    grouped, known = _grouped(arms), made_of(meta.settings)
     found = _Tables()
     for task, by_method in grouped.items():
         seeds = sorted({arm.seed for members in by_method.values() for arm in members if arm.seed is not None})
@@ -67,7 +67,7 @@ def collect(arms: Sequence[ArmResult], meta: RunMeta, *, resamples: int = 10_000
             family = _family(cells, resamples, seed)
             found.rows += _rows(by_method, task, stratum)
             found.summary += _summaries(by_method, cells, family, task, stratum)
-            found.comparisons += _comparisons(family, _controls(by_method), task, stratum, made)
+            found.comparisons += _comparisons(family, _controls(by_method), task, stratum, known)
         found.difficulty += _difficulty(by_method, seeds, task, resamples, seed)
         found.labels += [row for name, members in by_method.items() if (row := label_row(task, name, members))]
         found.rewrites += [made for name, members in by_method.items() if (made := rewrite_row(task, name, members))]

@@ -103,4 +103,5 @@ def _differ_in_one(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     pairs = [(one[part], other[part]) for part in ("elicit", "recipe")]
     if any(a["kind"] != b["kind"] for a, b in pairs):
         return False
-    return sum(a.get(key) != b.get(key) for a, b in pairs for key in {*a, *b}) == 1
+    changed = [key for a, b in pairs for key in {*a, *b} if a.get(key) != b.get(key)]
+    return len(changed) == 1
