@@ -73,7 +73,7 @@ def test_the_first_few_experts_are_shown_apart_from_cascades():
         resamples=50,
     )
     assert [(row.kind, row.method, row.rung, row.labels) for row in found.rungs] == [
-        ("rung", "cascade", 1, 2), ("rung", "cascade", 2, 3), ("prefix", "experts", 1, 0), ("prefix", "experts", 2, 0)
+        ("prefix", "experts", 1, 0), ("prefix", "experts", 2, 0), ("rung", "cascade", 1, 2), ("rung", "cascade", 2, 3)
     ]  # fmt: skip
     page = render(found)
     rungs = page[page.index("The rungs of the cascades") : page.index("Accuracy against the number of experts (%)")]
@@ -85,7 +85,10 @@ def test_the_first_few_experts_are_shown_apart_from_cascades():
     lines = out.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
     (line,) = [line for line in lines if line.startswith("  2 of 2")]
-    assert "+50.0" in line
+    gain = found.rungs[1].accuracies[1].gain
+    assert line.split()[:2] == ["2", "of"]
+    assert f"{100 * gain.value:+.1f} [" in line
+    assert gain.value == 0.5
 
 
 def test_an_arm_that_is_no_cascade_has_no_rungs_and_labels_may_lack_gold():

@@ -6,8 +6,44 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from w2sg.ensemble.config import Errors, Measured
 from w2sg.records import ItemScore, LabelScore, RewriteScore
 from w2sg.report.schema import CostPart
+from w2sg.report.schema_rounds import HeavyToken, SeedRound
+from w2sg.schedules.base import Below
+
+
+@dataclass(frozen=True)
+class ExpertPair:
+    """Two experts of one seed by their rounds; correlations as in `schema_rounds.PairRow`."""
+
+    first: int
+    second: int
+    correlation: float | None
+    unlearnt: float | None
+
+
+@dataclass(frozen=True)
+class RoundsMade:
+    """The rounds behind one ensemble with one seed, read from what they wrote.
+
+    `names` are the fingerprints of all rounds, also of those that only a failed one calls for; `rounds` are those in
+    which an expert was trained, `why` says why no other was; `heaviest` are the heaviest tokens that the last of them
+    was trained under. The other fields are as in `schema_rounds.RoundsRow`.
+    """
+
+    names: tuple[str, ...]
+    asked: int
+    model: str
+    measured: Measured
+    errors: Errors
+    reweighted: bool
+    tokens: int
+    final_tokens: float
+    rounds: tuple[SeedRound, ...]
+    why: str = ""
+    pairs: tuple[ExpertPair, ...] = ()
+    heaviest: tuple[HeavyToken, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -27,8 +63,9 @@ class ArmResult:
     `control` says whether it stands under the experiment's controls; only the others are judged. Costs and `steps`
     (fingerprints, the scoring step last) cover every step that the arm rests on. `labels` are the weak labels it
     learnt from, `rewrites` what its student made of them where it rewrites. `model` is the name of the model that
-    was judged; `below` are the rungs of a cascade under it, the lowest first, each an arm that is not compared;
-    `other_labels` are those of further supervisors, where there are several.
+    was judged; `below` are the rungs of a cascade under it, the lowest first, each an arm that is not compared, or as
+    `below_is` says the ensembles of its first experts; `other_labels` are those of further supervisors, where there are
+    several. `rounds` are those that made the ensembles it rests on.
     `statements` of doubt were asked of a model for all these labels, and `empty_statements` of them say nothing.
     `costs` are the arm's, by what was done.
     """
@@ -50,6 +87,8 @@ class ArmResult:
     statements: int = 0
     empty_statements: int = 0
     costs: tuple[PartCost, ...] = ()
+    below_is: Below = "rung"
+    rounds: tuple[RoundsMade, ...] = ()
 
 
 @dataclass(frozen=True)

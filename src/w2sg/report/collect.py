@@ -18,14 +18,17 @@ from w2sg.records import ItemScore
 from w2sg.report import results as schema
 from w2sg.report.alarms import alarms
 from w2sg.report.arms import ArmResult, RunMeta, StepRecord
+from w2sg.report.boosting_controls import boosting_controls
 from w2sg.report.costs import cost_rows
 from w2sg.report.counterparts import Made, counterparts, is_null, made_of
 from w2sg.report.labels import label_row
 from w2sg.report.reliability import reliability_rows
 from w2sg.report.results import ComparisonRow, DifficultyRow, LabelRow, Results, ResultStratum, Row, Summary
 from w2sg.report.rewritten import rewrite_row
+from w2sg.report.rounds import rounds_rows
 from w2sg.report.rungs import rung_rows
 from w2sg.report.schema import CostRow, ReliabilityRow, RewriteRow, RungRow
+from w2sg.report.schema_rounds import RoundsRow
 from w2sg.report.sentences import verdicts
 
 BASELINES = ("teacher", "untuned", "self-distillation", "random-labels", "imitation", "ceiling")
@@ -75,6 +78,7 @@ def collect(arms: Sequence[ArmResult], meta: RunMeta, *, resamples: int = 10_000
         for name, members in by_method.items():
             found.rungs += rung_rows(task, name, members, resamples=resamples, seed=seed)
             found.costs += cost_rows(task, name, members)
+        found.rounds += rounds_rows(task, by_method)
     results = Results(
         name=meta.name,
         command=meta.command,
@@ -94,6 +98,7 @@ def collect(arms: Sequence[ArmResult], meta: RunMeta, *, resamples: int = 10_000
         reliability=tuple(found.reliability),
         rungs=tuple(found.rungs),
         costs=tuple(found.costs),
+        rounds=tuple(found.rounds),
         provenance=tuple(_provenance(step) for step in meta.provenance),
     )
     constant = {
@@ -115,6 +120,7 @@ class _Tables:
     reliability: list[ReliabilityRow] = field(default_factory=list)
     rungs: list[RungRow] = field(default_factory=list)
     costs: list[CostRow] = field(default_factory=list)
+    rounds: list[RoundsRow] = field(default_factory=list)
 
 
 ByMethod = dict[str, list[ArmResult]]
@@ -245,9 +251,11 @@ def _comparisons(
     checks = [(name, other) for name, other in pairs if name in controls and other in family.arms]
     own = [(name, other) for name in nulls for other in BASELINES if other in family.arms and other != name]
     rivals = [(name, other) for name in family.arms for other in counterparts(name, family.arms, made_of_arms)]
+    rivals += [(name, other) for name in family.arms for other in boosting_controls(name, family.arms, made_of_arms)]
     made: list[ComparisonRow] = []
     met = {*claims, *checks, *own}
-    for group in (claims, checks, own, [pair for pair in rivals if pair not in met and pair[::-1] not in met]):
+    others = [pair for pair in dict.fromkeys(rivals) if pair not in met and pair[::-1] not in met]
+    for group in (claims, checks, own, others):
         compared = [compare_in(family, method, against) for method, against in group]
         for (method, against), one, adjusted in zip(group, compared, holm([c.p for c in compared]), strict=True):
             gap = _gap(family, method, against)

@@ -15,6 +15,8 @@ from typing import Any
 from w2sg.metrics.verdict import points
 from w2sg.report.examples import ItemExample, load_examples
 from w2sg.report.results import Results, ResultStratum, Summary
+from w2sg.report.rounds import told
+from w2sg.report.schema_rounds import PairRow, RoundsRow
 from w2sg.report.sentences import WHERE, overview
 from w2sg.report.terminal import duration, quantity
 from w2sg.storage import write_atomic
@@ -65,6 +67,16 @@ GLOSSARY = {
     "chance of being right by the questions of validate, whose answers are open; the figures are then taken on the "
     "transfer questions, which had no part in it.",
     "rung": "A model between teacher and student in a cascade: taught by the one below, it teaches the one above.",
+    "expert, round": "One of the models of an ensemble, and the training that made it. In boosting each round's expert "
+    "is trained most on the answer tokens that those before it got wrong.",
+    "error, prior, alpha, Z": "An expert's error is the share of the round's weight on answer tokens that it gets "
+    "wrong after the right ones before them; the prior is the error that it has to beat. Alpha, its weight in the "
+    "ensemble, grows with the distance between the two. The weights of wrong tokens are raised, and Z is the sum of "
+    "all afterwards, by which they are divided.",
+    "effective size, heaviest 1 %": "How uneven the weights are. The effective size is the share of tokens that would "
+    "do as much if they weighed the same: 100 % at first; near 0, a few tokens decide everything.",
+    "correlation of errors": "How far two experts err on the same answer tokens: 1, on the same ones; 0, as if by "
+    "chance. A mixture gains most where it is low.",
     "shown, own, learnt": "Where the student rewrites: the supervisor's answer that it was shown, its own first "
     "answer, and the answer in the text that it was trained on, each graded afterwards. It kept its own answer against "
     "the shown one, adopted the shown one for its own, found a new one, or had agreed from the start.",
@@ -85,9 +97,8 @@ def render(results: Results, examples: Sequence[ItemExample] = ()) -> str:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(
-        points=points, quantity=quantity, duration=duration, percent=_percent, p=_p, json=_json, slug=_slug
-    )
+    environment.filters.update(points=points, quantity=quantity, duration=duration, percent=_percent, p=_p)
+    environment.filters.update(json=_json, slug=_slug, weight=_weight, visible=_visible)
     template = environment.from_string(files("w2sg.report").joinpath("page.html.jinja").read_text(encoding="utf-8"))
     return template.render(
         results=results,
@@ -113,6 +124,9 @@ def _task(results: Results, task: str, examples: Sequence[ItemExample]) -> dict[
         "Accuracy against the difficulty of the question. Bands: 95 % intervals of the methods; grey: controls.": (
             figures.difficulty(results, task)
         ),
+        "Accuracy against the number of experts that form the ensemble, with 95 % intervals. Dashed: id.": (
+            figures.experts(results, task)
+        ),
         "How often weak labels of each confidence are right. Dotted: confidence that can be taken at its word; dashed: "
         "as stated, before calibration.": figures.reliability(results, task),
         "Share of wrong labels among the most confident ones, at each share kept. The lower on the left, the more the "
@@ -131,13 +145,22 @@ def _task(results: Results, task: str, examples: Sequence[ItemExample]) -> dict[
         "comparisons": [row for row in results.comparisons if row.task == task],
         "labels": [row for row in results.labels if row.task == task],
         "reliability": [row for row in results.reliability if row.task == task],
-        "rungs": [row for row in results.rungs if row.task == task],
+        "rungs": [row for row in results.rungs if (row.task, row.kind) == (task, "rung")],
+        "experts": [row for row in results.rungs if (row.task, row.kind) == (task, "prefix")],
+        "rounds": [(row, told(row), _matrix(row)) for row in results.rounds if row.task == task],
         "rewrites": [row for row in results.rewrites if row.task == task],
         "costs": [row for row in results.costs if row.task == task],
         "gains": _gains(results, task, summary),
         "examples": [example for example in examples if example.task == task],
         "rows": [row for row in results.rows if row.task == task],
     }
+
+
+def _matrix(row: RoundsRow) -> list[tuple[int, list[PairRow | None]]]:
+    """Every expert with its pair with each of the experts; None where there is none, as with itself."""
+    pairs = {(pair.first, pair.second): pair for pair in row.pairs}
+    numbers = sorted({number for both in pairs for number in both})
+    return [(one, [pairs.get((min(one, other), max(one, other))) for other in numbers]) for one in numbers]
 
 
 def _gains(results: Results, task: str, summary: Mapping[tuple[str, ResultStratum], Summary]) -> dict[str, float]:
@@ -154,6 +177,16 @@ def _gains(results: Results, task: str, summary: Mapping[tuple[str, ResultStratu
 
 def _percent(share: float | None, digits: int = 1) -> str:
     return "–" if share is None else f"{100 * share:.{digits}f}".replace("-", "−")
+
+
+def _weight(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}".replace("-", "−")
+
+
+def _visible(token: str) -> str:
+    """Return a token with signs for the spaces and line ends that would not be seen."""
+    shown = token.replace("\n", "↵")
+    return shown if token.strip() else shown.replace(" ", "␣")
 
 
 def _p(value: float) -> str:

@@ -16,6 +16,7 @@ from w2sg.report.schema import CostRow, ReliabilityRow, RewriteRow, RungRow
 from w2sg.report.schema import Part as Part
 from w2sg.report.schema import ReliabilityBin as ReliabilityBin
 from w2sg.report.schema import ResultStratum as ResultStratum
+from w2sg.report.schema_rounds import RoundsRow
 from w2sg.storage import read_json, write_json
 
 SCHEMA_VERSION = 1
@@ -302,7 +303,9 @@ class Results(Part):
     reliability: tuple[ReliabilityRow, ...] = ()
     """How far the confidence of the weak labels can be trusted, before and after calibration."""
     rungs: tuple[RungRow, ...] = ()
-    """Every rung of the cascades, the lowest first."""
+    """Every rung of the cascades, the lowest first; and ensembles of the first few experts, the fewest first."""
+    rounds: tuple[RoundsRow, ...] = ()
+    """The experts that were made in rounds, by the ensembles that they form."""
     rewrites: tuple[RewriteRow, ...] = ()
     """What rewriting students made of what they were shown."""
     costs: tuple[CostRow, ...] = ()

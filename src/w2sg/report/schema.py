@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from w2sg.metrics.rewrites import Choice
+from w2sg.schedules.base import Below
 
 ResultStratum = Literal["all", "id", "ood"]
 Stage = Literal["stated", "calibrated"]
@@ -191,7 +192,7 @@ class CostRow(Part):
 
 
 class RungAccuracy(Part):
-    """The accuracy of one rung's student on one part of the test."""
+    """The accuracy of one rung on one part of the test."""
 
     stratum: ResultStratum
     """As in `rows`."""
@@ -203,21 +204,26 @@ class RungAccuracy(Part):
     """Upper end of the 95 % interval."""
     n: int
     """Test items per seed."""
+    gain: Measured | None = None
+    """By how much it is above the first rung, items and seeds paired; null for the first itself."""
 
 
 class RungRow(Part):
-    """One rung of a cascade, over all seeds; the last one is the student that is compared with other methods."""
+    """One rung of a cascade, or the first few experts of an ensemble, over all seeds; the last one is what is compared
+    with other methods."""
 
     task: str
     """The task's name."""
     method: str
-    """The cascade."""
+    """The cascade, or the method that judges an ensemble."""
+    kind: Below = "rung"
+    """`rung`: of a cascade; `prefix`: an ensemble of the first `rung` experts of `of`."""
     rung: int
-    """Which rung, counted from 1; the supervisor teaches the first."""
+    """Which rung, counted from 1, of a cascade, whose supervisor teaches the first; or how many experts."""
     of: int
-    """How many rungs there are."""
+    """How many rungs, or experts, there are."""
     student: str
-    """The model that is tuned on this rung."""
+    """The model that is tuned on this rung; the one that the experts were made from."""
     seeds: int
     """Seeds with results."""
     unparsed_share: float

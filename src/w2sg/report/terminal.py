@@ -124,21 +124,21 @@ def _rungs(results: Results, task: str) -> list[RenderableType]:
 
 
 def _experts(results: Results, task: str) -> list[RenderableType]:
-    """One line per number of experts: their ensemble on the test, and what it gains over the first expert."""
+    """One line per number of experts: their ensemble on the test, and what it gains over the first expert, in points on
+    the headline part."""
     rows = [row for row in results.rungs if (row.task, row.kind) == (task, "prefix")]
     if not rows:
         return []
     grid = _grid("experts", whole=True)
     strata = [one.stratum for one in rows[0].accuracies if one.stratum != "all" or len(rows[0].accuracies) == 1]
-    for name in strata:
-        grid.add_column(f"{name} %", justify="right", no_wrap=True)
-        grid.add_column("over the first", justify="right", no_wrap=True)
+    for name in (*(f"{stratum} %" for stratum in strata), f"gain, {results.headline(task)}"):
+        grid.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         if row.rung == 1:
             grid.add_row(Text(row.method))
-        shown = [one for one in row.accuracies if one.stratum in strata]
-        cells = [cell for one in shown for cell in (_interval(one.accuracy, one), _gain(one.gain))]
-        grid.add_row(Text(f"  {row.rung} of {row.of}"), *cells)
+        cells = [_interval(one.accuracy, one) for one in row.accuracies if one.stratum in strata]
+        gains = [_gain(one.gain) for one in row.accuracies if one.stratum == results.headline(task)]
+        grid.add_row(Text(f"  {row.rung} of {row.of}"), *cells, *gains)
     return [grid]
 
 
