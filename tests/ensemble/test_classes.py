@@ -9,7 +9,8 @@ import pytest
 from sklearn.ensemble import AdaBoostClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from w2sg.ensemble.classes import Boosted, boost
+from w2sg.ensemble.class_config import ClassBoostingConfig
+from w2sg.ensemble.classes import Boosted, boost, drawn_items, effective_classes, judge_items
 from w2sg.ensemble.combine import mix, vote
 from w2sg.ensemble.config import BoostingConfig
 from w2sg.ensemble.distribution import Floats, Integers
@@ -128,3 +129,44 @@ def test_mixtures_and_votes_by_hand() -> None:
     for wrong in ([1.0], [0.0, 0.0], [1.0, -1.0]):
         with pytest.raises(ValueError, match="as many weights"):
             mix(chances, wrong)
+
+
+def test_two_classes_are_the_half_log_form_by_hand() -> None:
+    """EnsemW2S, section 2: alpha = ln((1 - eps) / eps) / 2, right items times exp(-alpha), wrong ones times exp(alpha):
+    the same next weights, and votes in the same proportions."""
+    settings = ClassBoostingConfig(draw="weight", measured="in-sample", largest_step=None)
+    config, gold = settings.arithmetic(2), np.array([0, 1, 1, 0, 1])
+    rounds = [np.array([0, 1, 1, 0, 0]), np.array([0, 0, 1, 0, 1])]
+    ours = boost(lambda _, number: number, lambda one: rounds[one - 1], gold, config, rounds=2, seed=0)
+    weights, halves = np.full(5, 1 / 5), []
+    for answers, verdict in zip(rounds, ours.rounds, strict=True):
+        error = weights[answers != gold].sum()
+        halves.append(0.5 * np.log((1 - error) / error))
+        weights = weights * np.exp(np.where(answers == gold, -halves[-1], halves[-1]))
+        weights /= weights.sum()
+        assert verdict.error == pytest.approx(error)
+        assert verdict.weights / 5 == pytest.approx(weights)
+    assert ours.weights == pytest.approx([2 * half for half in halves])
+    assert halves[0] == pytest.approx(np.log(2))  # one of five wrong: ln(.8 / .2) / 2
+    assert ours.rounds[0].weights == pytest.approx([5 / 8] * 4 + [5 / 2])
+
+
+def test_guesses_among_unequal_numbers_of_options() -> None:
+    assert effective_classes(np.array([4, 4, 4])) == pytest.approx(4)
+    counts = np.array([2, 2, 4, 4])  # a guess is right with probability 3 / 8
+    assert effective_classes(counts) == pytest.approx(8 / 3)
+    config = ClassBoostingConfig(draw="weight", measured="in-sample").arithmetic(4)
+    weights, wrong = np.ones(4), np.array([True, True, False, False])
+    drawn = drawn_items(config, weights, number=1, seed=0)
+    verdict = judge_items(config, weights, drawn, wrong, classes=effective_classes(counts))
+    assert (verdict.error, verdict.prior) == (0.5, pytest.approx(5 / 8))
+    assert verdict.alpha == pytest.approx(np.log(5 / 3))  # ln(.5 / .5) + ln(K - 1)
+    wrong[2] = True
+    assert not judge_items(config, weights, drawn, wrong, classes=effective_classes(counts)).kept  # .75 > .625
+
+
+def test_what_classifiers_cannot_be_boosted_with_is_named() -> None:
+    with pytest.raises(ValueError, match="none is out of bag"):
+        ClassBoostingConfig(draw="weight")
+    with pytest.raises(ValueError, match="all experts learn the same"):
+        ClassBoostingConfig(draw="weight", measured="in-sample", reweight=False)

@@ -14,7 +14,7 @@ import numpy as np
 
 from w2sg.ensemble.config import BoostingConfig
 from w2sg.ensemble.distribution import Bits, Floats, Integers, equal_weights
-from w2sg.ensemble.draws import draw
+from w2sg.ensemble.draws import Drawn, draw
 from w2sg.ensemble.rounds import Verdict, judge
 from w2sg.errors import ConfigError
 from w2sg.seeding import stream
@@ -59,21 +59,14 @@ def boost(
         )
     if base_wrong is None and config.prior.startswith("pretrained"):
         raise ConfigError(f"The prior {config.prior!r} asks for the errors of a base, and there are none.")
-    weights, lengths = equal_weights(len(gold)), np.ones(len(gold), dtype=np.int64)
+    weights = equal_weights(len(gold))
     experts: list[Expert] = []
     verdicts: list[Verdict] = []
     for number in range(1, rounds + 1):
-        drawn = draw(weights, lengths, config.draw, config.unit, stream(seed, "boost-draw", number))
+        drawn = drawn_items(config, weights, number=number, seed=seed)
         expert = train(drawn.weights, number)
         wrong = np.asarray(answers(expert)) != gold
-        verdict = judge(
-            config,
-            weights,
-            lengths,
-            wrong=wrong,
-            base_wrong=np.zeros_like(wrong) if base_wrong is None else base_wrong,
-            measured=drawn.spared if config.measured == "out-of-bag" else np.ones_like(wrong),
-        )
+        verdict = judge_items(config, weights, drawn, wrong, base_wrong=base_wrong)
         verdicts.append(verdict)
         if verdict.kept:
             experts.append(expert)
@@ -81,3 +74,47 @@ def boost(
             break
         weights = verdict.weights
     return Boosted(experts, [verdict.alpha for verdict in verdicts if verdict.kept], verdicts)
+
+
+def drawn_items(config: BoostingConfig, weights: Floats, *, number: int, seed: int) -> Drawn:
+    """Return what the expert of round `number`, counted from 1, learns under the items' weights."""
+    return draw(weights, _ones(weights), config.draw, config.unit, stream(seed, "boost-draw", number))
+
+
+def judge_items(
+    config: BoostingConfig,
+    weights: Floats,
+    drawn: Drawn,
+    wrong: Bits,
+    *,
+    base_wrong: Bits | None = None,
+    classes: float | None = None,
+) -> Verdict:
+    """Return the verdict on an expert that learnt `drawn` under `weights` and is `wrong` on these items.
+
+    Args:
+        base_wrong: where the untrained base errs, for the priors that ask for it.
+        classes: how many classes there are to guess among, in place of the setting's number (`effective_classes`).
+
+    Raises:
+        DataError: nothing is measured.
+    """
+    return judge(
+        config,
+        weights,
+        _ones(weights),
+        wrong=wrong,
+        base_wrong=np.zeros_like(wrong) if base_wrong is None else base_wrong,
+        measured=drawn.spared if config.measured == "out-of-bag" else np.ones_like(wrong),
+        classes=classes,
+    )
+
+
+def effective_classes(counts: Integers) -> float:
+    """Return K such that a guess is right with probability 1 / K, for items of these numbers of classes: their harmonic
+    mean; K itself where all have K."""
+    return float(len(counts) / (1 / counts).sum())
+
+
+def _ones(weights: Floats) -> Integers:
+    return np.ones(len(weights), dtype=np.int64)

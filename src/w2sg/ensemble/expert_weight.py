@@ -43,7 +43,7 @@ def prior_error(
     weights: Floats,
     base_wrong: Bits,
     measured: Bits,
-    classes: int | None = None,
+    classes: float | None = None,
     vocabulary: int | None = None,
 ) -> float:
     """Return the error that an expert has to beat.
@@ -52,7 +52,7 @@ def prior_error(
         weights: those of the round.
         base_wrong: the errors of the base model, before any tuning.
         measured: on what errors are measured in this round; the base is held against the expert on the same tokens.
-        classes: how many there are, for the prior `classes`.
+        classes: how many there are, for the prior `classes`; where items differ, the harmonic mean.
         vocabulary: how many tokens there are, for the prior `vocabulary`.
     """
     if prior == "none":

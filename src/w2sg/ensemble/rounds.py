@@ -48,6 +48,7 @@ def judge(
     base_wrong: Bits,
     measured: Bits,
     vocabulary: int | None = None,
+    classes: float | None = None,
 ) -> Verdict:
     """Return the verdict on an expert that was trained under `weights`.
 
@@ -56,6 +57,8 @@ def judge(
         wrong: where the expert errs.
         base_wrong: where the base model errs, for the priors that ask for it.
         measured: where errors count in this round.
+        vocabulary: how many tokens there are, for the prior `vocabulary`.
+        classes: how many classes there are, for the prior `classes`; the setting's number when not given.
 
     Raises:
         DataError: nothing is measured.
@@ -71,7 +74,7 @@ def judge(
         weights=weights,
         base_wrong=base_wrong,
         measured=measured,
-        classes=config.classes,
+        classes=config.classes if classes is None else classes,
         vocabulary=vocabulary,
     )
     alpha = config.shrinkage * expert_weight(within_limits(error), prior)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from w2sg.config import Config, suggest
 from w2sg.elicit import ELICITORS
+from w2sg.ensemble.class_config import PUBLISHED_CLASSES
 from w2sg.ensemble.config import EXPERTS, PUBLISHED
 from w2sg.errors import ConfigError
 from w2sg.recipes import RECIPES
@@ -90,6 +91,10 @@ METHODS: dict[str, dict[str, Any]] = {
     "ensemw2s-chosen": {"supervisor": {"kind": "boosted", "choose": "validate"}},
     "ensemw2s-chosen-experts": {"supervisor": {"kind": "boosted", "choose": "validate"}, "schedule": "as-is"},
     "ensemw2s-texts": {"supervisor": {"kind": "boosted", "boosting": {"unit": "texts", "window": 0}}},
+    "ensemw2s-classes": {"supervisor": "boosted-classifier"},
+    "ensemw2s-classes-uniform": {"supervisor": {"kind": "boosted-classifier", "weights": "uniform"}},
+    "ensemw2s-classes-experts": {"supervisor": "boosted-classifier", "schedule": "as-is"},
+    "single-classifier": {"supervisor": {"kind": "boosted-classifier", "experts": 1}},
     "single-expert": {"supervisor": {"kind": "boosted", "experts": 1}},
     "single-expert-long": {"supervisor": {"kind": "committee", "experts": 1, "longer": EXPERTS}},
     "single-expert-large-rank": {"supervisor": {"kind": "committee", "experts": 1, "wider": EXPERTS}},
@@ -110,7 +115,7 @@ CONTROLS: dict[str, dict[str, Any]] = {
 """The rows without which no gain can be read."""
 
 PAPER: dict[str, dict[str, Any]] = {
-    "supervisor": {"boosted": {"boosting": PUBLISHED}},
+    "supervisor": {"boosted": {"boosting": PUBLISHED}, "boosted-classifier": {"boosting": PUBLISHED_CLASSES}},
     "elicit": {
         "greedy": {"kind": "vote", "samples": 1, "temperature": 0.6},
         "alice": {

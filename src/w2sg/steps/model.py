@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from w2sg.config import Config, runtime
 from w2sg.models.base import ModelConfig
@@ -46,12 +46,18 @@ class ModelRef(Config):
         return cls(config=config, content=content)
 
 
+Combine = Literal["probability", "vote"]
+"""How classifiers are combined: by the weighted sum of their probabilities of each option, or of their votes."""
+
+
 @dataclass(frozen=True)
 class Node:
-    """A model in the graph: the checkpoint, and the fit step that tuned it (None: untouched)."""
+    """A model in the graph: the checkpoint, and the fit step that tuned it (None: untouched). Where `classifies` is
+    set, it is an ensemble of classifiers, so combined: asked a question, it chooses one of the options."""
 
     ref: ModelRef
     tuned: Step | None = None
+    classifies: Combine | None = None
 
     def parents(self) -> dict[str, Step]:
         """Return the node's part in a step's parents."""

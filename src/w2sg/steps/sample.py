@@ -9,6 +9,7 @@ from w2sg.decode.config import SamplingConfig
 from w2sg.elicit.stopping import Never, Stopping
 from w2sg.records import Example, Role, ask
 from w2sg.steps.base import Outcome, Step, Workspace
+from w2sg.steps.classify import classify_step
 from w2sg.steps.inputs import Examples
 from w2sg.steps.model import ModelRef, Node
 from w2sg.steps.replies import keep_replies, local
@@ -45,7 +46,10 @@ def sample_step(
     stopping: Stopping | None = None,
 ) -> Step:
     """Return the step in which `node` answers the task's questions of `roles`, or one slice of them, as often as
-    `sampling` says or until `stopping` finds their vote settled."""
+    `sampling` says or until `stopping` finds their vote settled. A node that classifies draws its answers at no cost,
+    and so draws them all."""
+    if node.classifies is not None:
+        return classify_step(node, task, roles, sampling, seed, label, slice)
     settings = SampleSettings(
         model=node.ref,
         roles=roles,

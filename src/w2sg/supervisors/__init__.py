@@ -13,6 +13,7 @@ SUPERVISORS = Registry(
         "student": "w2sg.supervisors.single:Student",
         "several": "w2sg.supervisors.several:Several",
         "boosted": "w2sg.supervisors.boosted:Boosted",
+        "boosted-classifier": "w2sg.supervisors.boosted_classifier:BoostedClassifier",
         "committee": "w2sg.supervisors.committee:Committee",
         "families": "w2sg.supervisors.families:Families",
     },
