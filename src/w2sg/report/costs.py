@@ -20,7 +20,10 @@ _KINDS: dict[str, CostPart] = {
     "state": "statements of doubt",
     "fit": "training of supervisors",
     "boost": "training of supervisors",
+    "boost-classes": "training of supervisors",
     "ensemble": "training of supervisors",
+    "average": "training of supervisors",
+    "choose": "training of supervisors",
 }
 
 
