@@ -22,6 +22,7 @@ from w2sg.elicit import ELICITORS
 from w2sg.elicit.clusters import CLUSTERINGS
 from w2sg.elicit.statements import WRITERS
 from w2sg.elicit.stopping import STOPPINGS
+from w2sg.ensemble.class_config import ClassBoostingConfig
 from w2sg.ensemble.config import BoostingConfig
 from w2sg.models.base import EnsembleConfig, ModelConfig, RuntimeConfig
 from w2sg.models.fit_config import FitConfig, LoraConfig
@@ -31,6 +32,7 @@ from w2sg.registry import Registry
 from w2sg.runs.experiment import Experiment, Statistics
 from w2sg.schedules import SCHEDULES
 from w2sg.schedules.methods import CONTROLS, METHODS, PLAIN
+from w2sg.steps.difficulty import RatingConfig
 from w2sg.steps.slices import Slice
 from w2sg.supervisors import SUPERVISORS
 from w2sg.tasks import TASKS
@@ -150,6 +152,8 @@ def page() -> str:
         EndpointConfig,
         Slice,
         BoostingConfig,
+        ClassBoostingConfig,
+        RatingConfig,
     ):
         lines += [f"## {config.__name__}", "", *table(config)]
     lines += methods()

@@ -80,6 +80,7 @@ def test_every_command_of_a_head_can_be_planned_without_a_network(path: Path, of
     names = []
     for settings in commands(path):
         local = [] if "train" not in head(path) else files_of(path)
+        local += [f"tasks.difficulty_from={path}" for one in settings if one.startswith("tasks.difficulty_from=")]
         experiment = read_experiment(path, [*settings, *local], seeds=[0])
         plan = make_plan(experiment)
         assert {arm.method for arm in plan.arms} == set(experiment.arms())

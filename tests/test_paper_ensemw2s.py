@@ -13,6 +13,7 @@ from test_experiments import ROOT, commands, run
 from w2sg.config import read_yaml
 from w2sg.runs.experiment import Experiment, read_experiment
 from w2sg.supervisors.boosted import Boosted
+from w2sg.supervisors.boosted_classifier import BoostedClassifier
 
 PAPER = ROOT / "experiments" / "paper"
 FILES = sorted(PAPER.glob("ensemw2s-*.yaml"))
@@ -42,6 +43,18 @@ def test_the_settings_that_the_code_of_the_authors_has(path: Path) -> None:
     assert isinstance(published, Boosted)
     found = published.boosting
     assert (found.draw, found.measured, found.prior, found.largest_step) == ("mask", "in-sample", "pretrained", None)
+    classifier = one.methods["ensemw2s-classes-as-published"].supervisor
+    assert isinstance(classifier, BoostedClassifier)
+    assert (classifier.boosting.draw, classifier.boosting.measured) == ("count", "in-sample")
+    assert (classifier.boosting.largest_step, classifier.combine) == (None, "probability")
+
+
+def test_both_divisions_are_there() -> None:
+    """Section 5.1: a random split, and one from easy to hard, for every task."""
+    for path in FILES:
+        splits = [read_experiment(path, settings).tasks[0].split for settings in commands(path)]
+        assert any(split.transfer_from == "hard" and split.tells_easy_from_hard for split in splits)
+        assert any(split.transfer_from == "all" and not split.tells_easy_from_hard for split in splits)
 
 
 def rows(kind: str, count: int, part: str = "") -> list[dict[str, Any]]:
@@ -94,7 +107,7 @@ def small(path: Path, folder: Path, weak: Path, strong: Path) -> Experiment:
     keep = {"keep_unparsed": True}
     methods = {
         name: whole.methods[name].model_copy(update={"recipe": whole.methods[name].recipe.model_copy(update=keep)})
-        for name in ("imitation", "ensemw2s", "uniform-ensemble")
+        for name in ("imitation", "ensemw2s", "ensemw2s-classes-as-published")
     }
     kept = boosted.model_copy(update={"boosting": boosting})
     methods["ensemw2s"] = methods["ensemw2s"].model_copy(update={"supervisor": kept})
@@ -108,3 +121,4 @@ def test_each_file_runs_on_tiny_models(task: str, family: str, tmp_path: Path, t
     weak, strong = (tiny_model(family, seed=seed, chat=family == "qwen2") for seed in (0, 1))
     store = run(small(path, tmp_path, weak, strong), tmp_path)
     assert len(list((store.root / "boost").iterdir())) == 2
+    assert len(list((store.root / "boost-classes").iterdir())) == 2

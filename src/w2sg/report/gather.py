@@ -147,7 +147,7 @@ def _notes(task: str, plan: Plan, records: dict[str, Any]) -> list[str]:
         for step in arm.production():
             summary = records[step.fingerprint]["summary"]
             for key, fate in (("truncated", "cut at"), ("too_long", "left out, their prompts being over")):
-                if step.kind in ("fit", "boost") and summary.get(key):
+                if step.kind in ("fit", "boost", "boost-classes") and summary.get(key):
                     notes.append(
                         f"In the step {step.label!r}, {summary[key]} of {summary['texts']} training texts were {fate} "
                         "the length limit (max_length)."
