@@ -119,8 +119,8 @@ class Item(Row):
 
 @dataclass(frozen=True, slots=True)
 class Response(Row):
-    """One text sampled from a model. `tokens` counts sampled tokens, the end token included;
-    `finished` is False when the token limit cut it."""
+    """One text sampled from a model. `tokens` counts sampled tokens, the end token included (bytes, where models with
+    different tokenizers answer as one); `finished` is False when the token limit cut it."""
 
     id: str
     sample: int
