@@ -116,7 +116,8 @@ def test_the_true_test_of_boosting_is_named(run):
     assert rows == [("ensemw2s-experts", "uniform-ensemble-experts")]
     (verdict,) = [one for one in results.verdict if one.method == "ensemw2s-experts" and one.stratum == "all"]
     assert "Boosting itself is" in verdict.sentence
-    assert "against uniform-ensemble-experts, as many experts that differ by their seed alone" in verdict.sentence
+    assert "points against uniform-ensemble-experts (" in verdict.sentence
+    assert "as many experts that differ by their seed alone" in verdict.sentence
 
 
 def test_the_heaviest_by_hand():

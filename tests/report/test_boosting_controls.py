@@ -50,3 +50,9 @@ def test_what_differs_in_more_is_no_test():
         "ensemw2s": {"uniform-ensemble": "boosting"},
         "long": {"uniform-long": "boosting"},
     }
+
+
+def test_classifiers_are_tested_by_their_weights_alone():
+    known = methods(ensemw2s_classes=None, ensemw2s_classes_uniform=None, uniform_ensemble=None)
+    assert lacking("ensemw2s-classes", known) == {"ensemw2s-classes-uniform": "weights"}
+    assert lacking("ensemw2s-classes-uniform", known) == {}

@@ -30,7 +30,7 @@ def made(seed, rounds, asked=3, why="", pairs=(), heaviest=(), **changes):
     settings = {"model": "nano", "measured": "out-of-bag", "errors": "all", "reweighted": True, **changes}
     names = tuple(f"s{seed}r{number}" for number in range(1, asked + 1))
     return RoundsMade(
-        names, asked, tokens=100, final_tokens=0.2, rounds=rounds, why=why, pairs=pairs, heaviest=heaviest, **settings
+        names, asked, n=100, final_tokens=0.2, rounds=rounds, why=why, pairs=pairs, heaviest=heaviest, **settings
     )
 
 
@@ -60,7 +60,7 @@ def rows(by_method):
 
 def test_means_over_seeds_by_hand():
     (row,) = rows({"boosted": [arm("boosted", 0, FIRST), arm("boosted", 1, SECOND)]})
-    assert (row.asked, row.tokens, row.measured, row.model) == (3, 100, "out-of-bag", "nano")
+    assert (row.asked, row.n, row.measured, row.model) == (3, 100, "out-of-bag", "nano")
     first, second, third = row.rounds
     assert (first.seeds, first.kept) == (2, 2)
     assert (first.error, first.alpha, first.effective_size) == (pytest.approx(0.15), pytest.approx(1.8), 1.0)
@@ -123,6 +123,7 @@ def test_what_is_said_of_the_measure():
         measured="held-out", errors="generations"
     )
     assert "Nothing is reweighted" in said(reweighted=False)
+    assert "on the questions that the expert was not trained on" in said(unit="questions")
 
 
 @pytest.fixture(scope="module")

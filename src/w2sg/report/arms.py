@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from w2sg.ensemble.config import Errors, Measured
 from w2sg.records import ItemScore, LabelScore, RewriteScore
@@ -38,9 +38,10 @@ class RoundsMade:
     measured: Measured
     errors: Errors
     reweighted: bool
-    tokens: int
-    final_tokens: float
+    n: int
     rounds: tuple[SeedRound, ...]
+    final_tokens: float | None = None
+    unit: Literal["tokens", "questions"] = "tokens"
     why: str = ""
     pairs: tuple[ExpertPair, ...] = ()
     heaviest: tuple[HeavyToken, ...] = ()

@@ -19,7 +19,7 @@ same; `weights`: it has the same experts, and they count the same."""
 def boosting_controls(method: str, arms: Collection[str], made: Made) -> dict[str, Lacking]:
     """Return the arms among `arms` that do as `method` does with one thing of its boosting left out, and what; empty
     where its supervisor is not boosted, or is of one expert."""
-    if method not in made or made[method]["supervisor"]["kind"] != "boosted":
+    if method not in made or made[method]["supervisor"]["kind"] not in ("boosted", "boosted-classifier"):
         return {}
     mine = made[method]
     boosted = mine["supervisor"]
@@ -46,7 +46,7 @@ def _lesson(made: Mapping[str, Any]) -> list[Any]:
 def _unboosted(boosted: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the committee whose experts are made as the boosted ones, each from the teacher's base, and differ by
     their seed alone; None where there is no such committee."""
-    if boosted["model"] or boosted["warm"] or boosted["choose"] != "all":
+    if boosted["kind"] != "boosted" or boosted["model"] or boosted["warm"] or boosted["choose"] != "all":
         return None
     shared = {name: boosted[name] for name in ("experts", "mixture", "fit")}
     return Committee.parse(shared, "The committee").model_dump(mode="json")

@@ -22,6 +22,7 @@ from w2sg.report.schema_rounds import HeavyToken, SeedRound
 from w2sg.runs.store import Store
 from w2sg.steps.base import Step
 from w2sg.steps.boost import BoostSettings
+from w2sg.steps.boost_classes import ClassBoostSettings
 from w2sg.steps.boost_files import Answer, final_answers, read_answer_rows, read_arrays, read_round
 from w2sg.steps.first_experts import is_spare
 from w2sg.steps.inputs import read_targets
@@ -29,6 +30,7 @@ from w2sg.steps.inputs import read_targets
 HEAVIEST = 6
 """Tokens shown of each ensemble at most."""
 
+_ROUNDS = ("boost", "boost-classes")
 _QUESTION, _BEFORE, _AFTER = 240, 160, 60  # characters shown
 
 
@@ -73,13 +75,11 @@ class RoundReader:
     def _read(self, steps: Sequence[Step], seed: int | None) -> RoundsMade:
         first = steps[0]
         settings = first.settings
-        assert isinstance(settings, BoostSettings)
-        answers = self._store.folder(first.parents["answers"])
-        rows = [row for row in read_answer_rows(answers) if row.counted]
-        final = final_answers(rows)
+        assert isinstance(settings, BoostSettings | ClassBoostSettings)
+        rows, final = self._weighed(first)
         rounds: list[SeedRound] = []
         experts: list[_Expert] = []
-        weights, why = np.ones(len(final)), ""
+        weights, why = np.ones(sum(row.counted for row in rows)), ""
         for step in steps:
             folder = self._store.folder(step)
             told = read_round(folder)
@@ -88,42 +88,55 @@ class RoundReader:
                 continue
             arrays = read_arrays(folder)
             weights = arrays["weights"]
-            share = float(weights[final].sum() / weights.sum())
+            share = None if final is None else float(weights[final].sum() / weights.sum())
             rounds.append(SeedRound(seed=seed, final_answer=share, **_told(told)))
             experts.append(_Expert(told["number"], told["kept"], arrays["wrong"], arrays["drawn"] == 0))
         return RoundsMade(
             names=tuple(step.fingerprint for step in steps),
             asked=sum(not is_spare(step) for step in steps),
             model=Path(settings.model.config.path).name,
+            unit="questions" if final is None else "tokens",
             measured=settings.boosting.measured,
-            errors=settings.boosting.errors,
+            errors=settings.boosting.errors if isinstance(settings, BoostSettings) else "all",
             reweighted=settings.boosting.reweight,
-            tokens=len(final),
-            final_tokens=float(final.mean()),
+            n=len(weights),
+            final_tokens=None if final is None else float(final.mean()),
             rounds=tuple(rounds),
             why=why,
             pairs=tuple(_pairs(experts)),
             heaviest=self._heaviest(first, rows, weights, experts),
         )
 
+    def _weighed(self, step: Step) -> tuple[list[Answer], Bits | None]:
+        """Return the texts whose tokens are weighed, and which tokens belong to final answers; questions that are
+        weighed whole are texts of one, and have no such tokens."""
+        if isinstance(step.settings, ClassBoostSettings):
+            targets = read_targets(self._store.folder(step.parents["targets"]))
+            return [Answer(target.id, 1, 1, 0) for target in targets], None
+        rows = [row for row in read_answer_rows(self._store.folder(step.parents["answers"])) if row.counted]
+        return rows, final_answers(rows)
+
     def _heaviest(
         self, step: Step, rows: Sequence[Answer], weights: Floats, experts: Sequence[_Expert]
     ) -> tuple[HeavyToken, ...]:
-        """Return the heaviest tokens in their texts; none where all weigh the same, or where the base's tokenizer is
-        not to be had any more: examples are no reason to withhold a report."""
+        """Return the heaviest tokens in their texts, or the heaviest questions; none where all weigh the same, or
+        where the base's tokenizer is not to be had any more: examples are no reason to withhold a report."""
         places = heaviest_places(weights, [row.counted for row in rows])
-        dialogue = self._dialogue(step) if places else None
-        if dialogue is None:
+        whole = isinstance(step.settings, ClassBoostSettings)
+        dialogue = self._dialogue(step) if places and not whole else None
+        if dialogue is None and not whole:
             return ()
         targets = by_id(read_targets(self._store.folder(step.parents["targets"])), "training texts")
         ends = np.cumsum([row.counted for row in rows])
         found = []
         for place in places:
             number = int(np.searchsorted(ends, place, side="right"))
-            row = rows[number]
-            inside = place - int(ends[number] - row.counted)
+            target, inside = targets[rows[number].id], place - int(ends[number] - rows[number].counted)
             wrong = tuple(one.number for one in experts if one.wrong[place])
-            found.append(in_its_text(dialogue, targets[row.id], inside, float(weights[place]), wrong))
+            if dialogue is None:
+                found.append(heavy(target, ("", target.response, ""), float(weights[place]), wrong))
+            else:
+                found.append(heavy(target, around(dialogue, target.response, inside), float(weights[place]), wrong))
         return tuple(found)
 
     def _dialogue(self, step: Step) -> Dialogue | None:
@@ -145,7 +158,7 @@ class RoundReader:
 def _experts(step: Step) -> list[Step]:
     """Return the rounds whose experts an ensemble has, in order; none for any other step."""
     return [
-        parent for part, parent in sorted(step.parents.items()) if part.startswith("expert-") and parent.kind == "boost"
+        parent for part, parent in sorted(step.parents.items()) if part.startswith("expert-") and parent.kind in _ROUNDS
     ]
 
 
@@ -172,21 +185,28 @@ def heaviest_places(weights: Floats, lengths: Sequence[int], count: int = HEAVIE
     return [int(order[place]) for place in np.sort(first)[:count]]
 
 
-def in_its_text(dialogue: Dialogue, target: Target, place: int, weight: float, wrong: tuple[int, ...]) -> HeavyToken:
-    """Return the answer token at `place` of a training text, with what stands around it."""
-    ids = dialogue.response_ids(target.response)
+def around(dialogue: Dialogue, response: str, place: int) -> tuple[str, str, str]:
+    """Return the text before a response's token at `place`, the token's, and what follows it; the end token has a
+    text of its own."""
+    ids = dialogue.response_ids(response)
 
     def text(count: int) -> str:
         decoded = dialogue.tokenizer.decode(ids[:count], skip_special_tokens=False, clean_up_tokenization_spaces=False)
         return str(decoded)
 
     before, upto, whole = text(place), text(place + 1), text(len(ids))
+    return before, upto[len(before) :], whole[len(upto) :]
+
+
+def heavy(target: Target, parts: tuple[str, str, str], weight: float, wrong: tuple[int, ...]) -> HeavyToken:
+    """Return a token of a training text (what stands before it, itself, what follows) as the report shows it."""
+    before, token, after = parts
     return HeavyToken(
         id=target.id,
         question=_end(target.prompt[-1].content, _QUESTION),
         before=_end(before, _BEFORE),
-        token=upto[len(before) :],
-        after=_beginning(whole[len(upto) :], _AFTER),
+        token=_beginning(token, _QUESTION),
+        after=_beginning(after, _AFTER),
         weight=weight,
         wrong=wrong,
     )

@@ -15,8 +15,8 @@ from w2sg.report.arms import ArmResult, RoundsMade
 from w2sg.report.schema_rounds import EndRow, PairRow, RoundRow, RoundsRow, SeedRound
 
 _MEASURED: dict[Measured, str] = {
-    "in-sample": "on all answer tokens, those that the expert learnt among them (in sample)",
-    "out-of-bag": "on the answer tokens that the expert was not trained on (out of bag)",
+    "in-sample": "on all {}, those that the expert learnt among them (in sample)",
+    "out-of-bag": "on the {} that the expert was not trained on (out of bag)",
     "held-out": "on a part of the texts that was left out of the expert's training (held out)",
 }
 _COUNTED: dict[Errors, str] = {
@@ -58,8 +58,9 @@ def rounds_rows(task: str, by_method: Mapping[str, Sequence[ArmResult]]) -> Iter
             errors=one.errors,
             reweighted=one.reweighted,
             asked=one.asked,
-            tokens=fmean(rounds.tokens for rounds in made),
-            final_tokens=fmean(rounds.final_tokens for rounds in made),
+            unit=one.unit,
+            n=fmean(rounds.n for rounds in made),
+            final_tokens=_known([rounds.final_tokens for rounds in made]),
             rounds=tuple(_rounds(made)),
             ends=tuple(_end(seed, rounds) for seed, rounds in group.made.items()),
             pairs=pairs,
@@ -73,7 +74,8 @@ def rounds_rows(task: str, by_method: Mapping[str, Sequence[ArmResult]]) -> Iter
 def told(row: RoundsRow) -> str:
     """Return what the table of some rounds does not hold: what measured the errors, how alike they are, and where and
     why boosting ended before its time."""
-    said = [f"Errors are measured {_MEASURED[row.measured]}{_COUNTED[row.errors]}."]
+    weighed = _MEASURED[row.measured].format("answer tokens" if row.unit == "tokens" else "questions")
+    said = [f"Errors are measured {weighed}{_COUNTED[row.errors]}."]
     if not row.reweighted:
         said.append("Nothing is reweighted: every expert draws anew from equal weights, and all are kept.")
     if row.correlation is not None:
@@ -120,7 +122,7 @@ def _rounds(made: Sequence[RoundsMade]) -> Iterator[RoundRow]:
             normaliser=_mean(same, "normaliser"),
             effective_size=_mean(same, "effective_size"),
             heaviest=_mean(same, "heaviest"),
-            final_answer=_mean(same, "final_answer"),
+            final_answer=_known([found.final_answer for found in same]),
             mass=_mean(same, "mass"),
             by_seed=tuple(same),
         )

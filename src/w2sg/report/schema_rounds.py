@@ -3,6 +3,8 @@ and how alike the experts' errors are."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 from w2sg.ensemble.config import Errors, Measured
 from w2sg.report.schema import Part
 
@@ -25,13 +27,13 @@ class SeedRound(Part):
     normaliser: float
     """The sum of all weights after the update, before it was brought back (Z); 1 where nothing is reweighted."""
     effective_size: float
-    """Effective sample size of the round's weights, 1 / sum D^2, as a share of the n answer tokens."""
+    """Effective sample size of the round's weights, 1 / sum D^2, as a share of the n answer tokens, or questions."""
     heaviest: float
-    """Share of all weight on the heaviest 1 % of the answer tokens."""
-    final_answer: float
-    """Share of all weight on the tokens of final answers."""
+    """Share of all weight on the heaviest 1 % of them."""
+    final_answer: float | None
+    """Share of all weight on the tokens of final answers; null where questions are weighed."""
     measured: int
-    """Answer tokens on which the error was measured."""
+    """Answer tokens, or questions, on which the error was measured."""
     mass: float
     """Their share of all weight."""
 
@@ -57,8 +59,8 @@ class RoundRow(Part):
     """Mean effective sample size, as a share of n."""
     heaviest: float
     """Mean share of weight on the heaviest 1 %."""
-    final_answer: float
-    """Mean share of weight on final answers."""
+    final_answer: float | None
+    """Mean share of weight on final answers; null where questions are weighed."""
     mass: float
     """Mean share of weight on what the error was measured on."""
     by_seed: tuple[SeedRound, ...]
@@ -66,7 +68,7 @@ class RoundRow(Part):
 
 
 class PairRow(Part):
-    """How alike two experts' errors on the answer tokens of the gold are; means over seeds."""
+    """How alike two experts' errors on the gold's answer tokens, or questions, are; means over seeds."""
 
     first: int
     """The round of one."""
@@ -75,10 +77,10 @@ class PairRow(Part):
     seeds: int
     """Seeds in which both were kept."""
     correlation: float | None
-    """Pearson's correlation of the two rows of wrong tokens (phi), over all answer tokens; null where in every seed one
-    of the two errs everywhere or nowhere."""
+    """Pearson's correlation of the two rows of errors (phi), over all that is weighed; null where in every seed one of
+    the two errs everywhere or nowhere."""
     unlearnt: float | None
-    """The same over the tokens that neither was trained on; null also where there are none."""
+    """The same over what neither was trained on; null also where that is nothing."""
 
 
 class EndRow(Part):
@@ -93,7 +95,8 @@ class EndRow(Part):
 
 
 class HeavyToken(Part):
-    """One of the heaviest answer tokens, in its text."""
+    """One of the heaviest answer tokens, in its text; or one of the heaviest questions, with its whole gold answer as
+    the token."""
 
     id: str
     """The question's id."""
@@ -120,18 +123,20 @@ class RoundsRow(Part):
     """The methods whose supervisor they are; those that use the first few of them say so."""
     model: str
     """The model that the experts were tuned from."""
+    unit: Literal["tokens", "questions"] = "tokens"
+    """What is weighed: answer tokens, or, by classifiers, questions."""
     measured: Measured
-    """What errors were measured on: all answer tokens, those not drawn for training, or a part left out of it."""
+    """What errors were measured on: all that is weighed, what was not drawn for training, or a part left out of it."""
     errors: Errors
-    """Which errors count: on all answer tokens, on those of final answers, or on whole answers generated freely."""
+    """Which errors count: all, those on final answers, or those of whole answers generated freely."""
     reweighted: bool
     """Whether each round weighs the errors of the one before (boosting) or draws anew from equal weights (bagging)."""
     asked: int
     """Rounds asked for."""
-    tokens: float
-    """Answer tokens (n), mean over seeds."""
-    final_tokens: float
-    """The share of them that belongs to final answers."""
+    n: float
+    """How many of them there are, mean over seeds."""
+    final_tokens: float | None
+    """The share of tokens that belongs to final answers; null where questions are weighed."""
     rounds: tuple[RoundRow, ...]
     """Round by round."""
     ends: tuple[EndRow, ...]

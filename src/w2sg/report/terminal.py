@@ -38,8 +38,9 @@ _CONFIDENCE = (
 
 _BOOSTING = (
     "Rounds, means over seeds: error and prior error of the expert under the round's weights; alpha, its weight; Z, "
-    "sum of the weights after the update; size, effective sample size as a share of the answer tokens; top 1 %, share "
-    "of the weight on the heaviest 1 % of them; kept, seeds in which it is a member, of those that trained it."
+    "sum of the weights after the update; size, effective sample size as a share of all answer tokens (or "
+    "questions); top 1 %, share of the weight on the heaviest 1 % of them; kept, seeds in which it is a member, of "
+    "those that trained it."
 )
 
 
