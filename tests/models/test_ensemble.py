@@ -15,7 +15,7 @@ from tiny_models import build_model
 from w2sg.errors import ConfigError, ModelError
 from w2sg.models import hf, loading
 from w2sg.models.base import EnsembleConfig, ModelConfig
-from w2sg.models.ensemble import Ensemble, is_ensemble, read_ensemble, save_ensemble
+from w2sg.models.ensemble import Ensemble, is_ensemble, read_ensemble, save_ensemble, save_first
 from w2sg.models.identity import parameter_guess, resolve
 from w2sg.models.mixture import SeparateExperts
 from w2sg.models.mixture_bytes import BytewiseModel
@@ -62,6 +62,18 @@ def test_used_as_the_settings_say(pair: Path) -> None:
     assert read_ensemble(pair, EnsembleConfig(mixture="log-linear")).mixture == "log-linear"
     with pytest.raises(ModelError, match="first 3 experts of an ensemble that has 2"):
         read_ensemble(pair, EnsembleConfig(experts=3))
+
+
+def test_its_first_experts_are_an_ensemble_too(pair: Path, tmp_path: Path) -> None:
+    named = [ModelConfig(path="org/base"), ModelConfig(path="org/other", revision="abc")]
+    experts = [(pair / f"expert-{number:02d}", 3.0 - number) for number in (1, 2)]
+    whole = save_ensemble(tmp_path / "whole", "org/base", experts, "log-linear", named)
+    first = save_first(tmp_path / "first", tmp_path / "whole", 1)
+    assert first == whole.model_copy(update={"experts": whole.experts[:1]})
+    assert (tmp_path / "first" / "expert-01" / "adapter_config.json").is_file()
+    assert not (tmp_path / "first" / "expert-02").exists()
+    assert save_first(tmp_path / "all", tmp_path / "whole", 5) == whole
+    assert read_ensemble(tmp_path / "all") == whole
 
 
 @pytest.mark.parametrize(

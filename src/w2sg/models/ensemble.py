@@ -198,3 +198,19 @@ def save_ensemble(
             ) from None
     write_ensemble(folder, found)
     return found
+
+
+def save_first(folder: Path, source: Path, count: int) -> Ensemble:
+    """Copy the first `count` experts of the ensemble in `source`, or all where it has fewer, into a new ensemble's
+    folder, mixed as they were, and return what was written.
+
+    Raises:
+        ModelError: the ensemble is damaged, or there is one in `folder` already.
+        StoreError: the disk refuses.
+    """
+    found = read_ensemble(source)
+    base = ModelConfig(path=found.base)
+    first = found.experts[:count]
+    experts = [(source / expert.path, expert.weight) for expert in first]
+    bases = [found.base_of(expert, base) for expert in first]
+    return save_ensemble(folder, found.base, experts, found.mixture, bases)

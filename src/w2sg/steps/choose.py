@@ -15,7 +15,7 @@ from w2sg.decode.config import SamplingConfig
 from w2sg.ensemble.prefix import fewest_best
 from w2sg.errors import DataError
 from w2sg.models.base import EnsembleConfig
-from w2sg.models.ensemble import read_ensemble, save_ensemble
+from w2sg.models.ensemble import read_ensemble, save_first
 from w2sg.records import Example, Row, ask, join
 from w2sg.steps.base import Cost, Outcome, Step, Workspace
 from w2sg.steps.inputs import MODEL, read_examples, read_responses
@@ -71,9 +71,9 @@ def run(step: Step, work: Workspace) -> Outcome:
             "split.validate, or keep all experts (choose: all)."
         )
     source = work.parents["model"] / MODEL
-    found = read_ensemble(source)
-    scores, tokens, total = [], 0, len(found.experts) * len(examples)
-    for count in range(1, len(found.experts) + 1):
+    experts = len(read_ensemble(source).experts)
+    scores, tokens, total = [], 0, experts * len(examples)
+    for count in range(1, experts + 1):
         part = replace(
             work,
             folder=work.folder / f"prefix-{count:03d}",
@@ -84,8 +84,7 @@ def run(step: Step, work: Workspace) -> Outcome:
     write_rows(work.folder / PREFIXES, scores)
     best = fewest_best([score.right for score in scores])
     remove_folder(work.folder / MODEL)
-    kept = [(source / expert.path, expert.weight) for expert in found.experts[:best]]
-    save_ensemble(work.folder / MODEL, found.base, kept, found.mixture)
+    save_first(work.folder / MODEL, source, best)
     return Outcome({"experts": best, "of": len(scores), "prefixes": list(map(asdict, scores))}, Cost(tokens))
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from w2sg.config import Config
-from w2sg.models.ensemble import read_ensemble, save_ensemble
+from w2sg.models.ensemble import read_ensemble, save_first
 from w2sg.steps.base import Outcome, Step, Workspace
 from w2sg.steps.boost import BoostSettings
 from w2sg.steps.inputs import MODEL
@@ -63,8 +63,6 @@ def run(step: Step, work: Workspace) -> Outcome:
     settings = step.settings
     assert isinstance(settings, FirstExpertsSettings)
     source = work.parents["model"] / MODEL
-    found = read_ensemble(source)
-    kept = [(source / expert.path, expert.weight) for expert in found.experts[: settings.count]]
     remove_folder(work.folder / MODEL)
-    save_ensemble(work.folder / MODEL, found.base, kept, found.mixture)
-    return Outcome({"experts": len(kept), "of": len(found.experts)})
+    kept = save_first(work.folder / MODEL, source, settings.count)
+    return Outcome({"experts": len(kept.experts), "of": len(read_ensemble(source).experts)})
