@@ -13,6 +13,7 @@ from w2sg.decode.choices import option_probabilities
 from w2sg.decode.config import SamplingConfig
 from w2sg.ensemble.class_config import ClassBoostingConfig
 from w2sg.ensemble.classes import boost
+from w2sg.ensemble.distribution import Floats
 from w2sg.errors import ConfigError, ModelError
 from w2sg.models.base import ModelConfig, RuntimeConfig
 from w2sg.models.fit_config import FitConfig, LoraConfig
@@ -99,13 +100,14 @@ def test_rounds_labels_and_votes(tmp_path: Path) -> None:
     # The loop of `ensemble.classes` on the very same answers comes to the same weights.
     config = supervisor.boosting.arithmetic(3)
     seen: list[list[float]] = []
+
+    def train(weights: Floats, number: int) -> int:
+        seen.append(weights.tolist())
+        return number
+
+    arrays = (first, second)
     same = boost(
-        lambda weights, number: (seen.append(weights.tolist()), number)[1],
-        lambda number: (first, second)[number - 1]["answers"],
-        first["gold"],
-        config,
-        rounds=1,
-        seed=derive(0, "boost"),
+        train, lambda number: arrays[number - 1]["answers"], first["gold"], config, rounds=1, seed=derive(0, "boost")
     )
     assert seen[0] == first["drawn"].tolist()
     assert same.rounds[0].error == pytest.approx(told[0]["error"])

@@ -15,7 +15,9 @@ from w2sg.cli.main import app
 from w2sg.decode.choices import normalised, option_probabilities
 from w2sg.errors import DataError
 from w2sg.models.base import ModelConfig, RuntimeConfig
+from w2sg.models.hf import LanguageModel
 from w2sg.models.loading import load
+from w2sg.models.scripted import ScriptedModel
 from w2sg.records import ask
 from w2sg.runs.plan import task_step
 from w2sg.runs.runner import run_steps
@@ -71,22 +73,24 @@ def test_a_rater_that_learns_by_heart_never_rates_what_it_learnt(choices: bool, 
         held = {one.id for one in found.ratings if one.fold == number}
         assert learnt | held == prompts.keys()
         assert not learnt & held
-        model = load(step.parents[part].settings.model.config, CPU, folder / "model")  # type: ignore[attr-defined]
+        model = load(ModelConfig(path=SILENT), CPU, folder / "model")
+        assert isinstance(model, ScriptedModel)
         for target in read_targets(folder):  # what it learnt, it would have found easy
-            assert model.distribution(prompts[target.id]) == {target.response: 1.0}  # type: ignore[union-attr]
+            assert model.distribution(prompts[target.id]) == {target.response: 1.0}
 
 
 def test_free_answers_are_rated_by_their_share_of_wrong_samples(tmp_path: Path) -> None:
     task, store = write(tmp_path, choices=False), Store(tmp_path / "store")
     _, found = rated(task, store, WEAK, samples=200)
     model = load(ModelConfig(path=WEAK), CPU)
+    assert isinstance(model, ScriptedModel)
     built = task_config(task).build()
     rows = sorted(built.load(), key=lambda row: row.example.id)
     chances = [
-        sum(
+        math.fsum(
             chance
-            for text, chance in model.distribution(ask(built.prompt(row.example))).items()  # type: ignore[union-attr]
-            if row.gold and built.correct(built.parse(text, row.example), row.example, row.gold)
+            for text, chance in model.distribution(ask(built.prompt(row.example))).items()
+            if row.gold is not None and built.correct(built.parse(text, row.example), row.example, row.gold)
         )
         for row in rows
     ]
@@ -106,12 +110,13 @@ def test_options_of_a_language_model_are_scored_as_one_by_one() -> None:
     from w2sg.decode.score import choice_scores
 
     model = load(ModelConfig(path="zoo/nano"), CPU)
+    assert isinstance(model, LanguageModel)
     questions = [(ask("Which is it?"), ["Answer: yes", "Answer: no idea"]), (ask("And now?"), ["a", "b c", "d"])]
     told: list[int] = []
     found = option_probabilities(model, questions, CPU, lambda done, *_: told.append(done))
     assert told == [2]
     for chances, (prompt, options) in zip(found, questions, strict=True):
-        naive = np.exp(choice_scores(model, prompt, options, CPU))  # type: ignore[arg-type]
+        naive = np.exp(choice_scores(model, prompt, options, CPU))
         assert chances == pytest.approx(naive / naive.sum(), rel=1e-4)
 
 
