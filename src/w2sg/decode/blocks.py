@@ -16,6 +16,8 @@ from w2sg.decode.llama import LlamaForward
 
 _ALL_ROWS_SHARE = 0.5
 """From this share of the texts on, attention is over all of them: picking some copies their keys and values."""
+_SCORES = 1 << 22
+"""Attention scores held at once."""
 
 
 class Reader:
@@ -30,7 +32,7 @@ class Reader:
         self.forward = forward
         self.read = np.zeros(rows, dtype=np.int64)
         """How many tokens of each text are read."""
-        shape = len(forward.layers), 2, rows, forward.kv_heads, 0, forward.head_dim
+        shape = len(forward.layers), 2, rows, 0, forward.kv_heads, forward.head_dim
         self._cache = torch.zeros(shape, dtype=forward.dtype, device=forward.device)
 
     def advance(self, tokens: np.ndarray, rows: np.ndarray, ends: np.ndarray, wanted: np.ndarray) -> Tensor:
@@ -60,16 +62,25 @@ class Reader:
         self.read = self.read[rows]
         self._cache = self._cache[:, :, self._put(rows)]
 
+    def store(self, layer: int, slots: Tensor, k: Tensor, v: Tensor) -> None:
+        """Put tokens' keys and values (token, head, dimension) in their `slots`: text times capacity plus position."""
+        for kept, fresh in zip(self._cache[layer], (k, v), strict=True):
+            kept.view(-1, *kept.shape[2:]).index_copy_(0, slots, fresh)
+
     def part(self, layer: int, longest: int) -> Tensor:
         """Return a layer's keys and values of the first positions, (2, text, head, position, dimension)."""
-        return self._cache[layer, :, :, :, :longest]
+        return self._cache[layer, :, :, :longest].transpose(2, 3)
+
+    @property
+    def capacity(self) -> int:
+        """For how many tokens of each text there is room."""
+        return self._cache.shape[3]
 
     def _reserve(self, length: int) -> None:
         """Make room for texts of so many tokens."""
-        capacity = self._cache.shape[-2]
-        if length > capacity:
-            wider = max(length + 32, capacity * 3 // 2)
-            self._cache = F.pad(self._cache, (0, 0, 0, wider - capacity))
+        if length > self.capacity:
+            wider = max(length + 32, self.capacity * 3 // 2)
+            self._cache = F.pad(self._cache, (0, 0, 0, 0, 0, wider - self.capacity))
 
     def _put(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(array).to(self.forward.device)
@@ -93,15 +104,13 @@ class _Attention:
         self._rows = None if len(rows) > _ALL_ROWS_SHARE * texts else torch.from_numpy(rows).to(reader.forward.device)
         places, first = own, starts
         if self._rows is None:
-            places, texts_first = rows[own], np.zeros(texts, dtype=np.int64)
-            texts_first[rows] = starts
-            first = texts_first
+            places, first = rows[own], np.zeros(texts, dtype=np.int64)
+            first[rows] = starts
         self._count = len(first)
         device, dtype = reader.forward.device, reader.forward.dtype
         slots = places * width + offsets
         self._slots = None if len(slots) == self._count * width else torch.from_numpy(slots).to(device)
-        self._text = torch.from_numpy(rows[own]).to(device)
-        self._position = torch.from_numpy(starts[own] + offsets).to(device)
+        self._stored = torch.from_numpy(rows[own] * reader.capacity + starts[own] + offsets).to(device)
         seen = torch.from_numpy(first[:, None] + np.arange(width)).to(device)
         beyond = torch.arange(longest, device=device) > seen[..., None]
         mask = torch.zeros(beyond.shape, dtype=dtype, device=device).masked_fill_(beyond, -torch.inf)
@@ -110,16 +119,26 @@ class _Attention:
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Store the tokens' keys and values, and return what they attend to."""
-        forward, cached = self._reader.forward, self._reader.part(layer, self._longest)
-        cached[0][self._text, :, self._position] = k
-        cached[1][self._text, :, self._position] = v
+        forward = self._reader.forward
+        self._reader.store(layer, self._stored, k, v)
+        cached = self._reader.part(layer, self._longest)
         keys, values = cached if self._rows is None else cached[:, self._rows]
         flat = q.reshape(len(q), -1)
         if self._slots is not None:
             flat = flat.new_zeros(self._count * self._width, flat.shape[1]).index_copy_(0, self._slots, flat)
         asked = flat.view(self._count, self._width, forward.kv_heads, self._shared, forward.head_dim)
         asked = asked.permute(0, 2, 3, 1, 4).reshape(self._count, forward.kv_heads, -1, forward.head_dim)
-        drawn = F.scaled_dot_product_attention(asked, keys, values, attn_mask=self._mask, scale=forward.scale)
-        drawn = drawn.view(self._count, forward.kv_heads, self._shared, self._width, forward.head_dim)
+        drawn = self._drawn(asked, keys, values).view(
+            self._count, forward.kv_heads, self._shared, self._width, forward.head_dim
+        )
         drawn = drawn.permute(0, 3, 1, 2, 4).reshape(self._count * self._width, -1)
         return drawn if self._slots is None else drawn[self._slots]
+
+    def _drawn(self, asked: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Return what queries draw from values, all of shape (text, head, query or position, dimension)."""
+        scale, (texts, heads, queries, _) = self._reader.forward.scale, asked.shape
+        if texts * heads * queries * self._longest > _SCORES:
+            return F.scaled_dot_product_attention(asked, keys, values, attn_mask=self._mask, scale=scale)
+        # Of short texts written out, at a third of the time.
+        scores = torch.matmul(asked * scale, keys.transpose(2, 3))
+        return torch.matmul(scores.add_(self._mask).softmax(-1), values)

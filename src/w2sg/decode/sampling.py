@@ -2,8 +2,8 @@
 
 Chunks follow from the requests and the settings alone, so a killed run continues with the same bits. How tokens are
 computed is left to `decode.branching` (models of the Llama family), `decode.generic` (all others), `decode.drafting`
-(ensembles, where one expert drafts), `decode.bytewise` (ensembles of different tokenizers) and, for tests,
-`models.scripted`.
+and `decode.speculative` (ensembles, where one expert drafts), `decode.bytewise` (ensembles of different tokenizers)
+and, for tests, `models.scripted`.
 """
 
 from __future__ import annotations
@@ -130,9 +130,9 @@ def _respond(
 
 
 def engine_of(model: LanguageModel, runtime: RuntimeConfig | None = None) -> Engine:
-    """Return the engine that samples from `model`: the drafting one where it is asked for and can, else the branching
-    one where it knows the architecture."""
-    from w2sg.decode import bytewise, drafting
+    """Return the engine that samples from `model`: of ensembles the drafting one where it is asked for and can, else
+    the speculative one where it fits; else the branching one where it knows the architecture."""
+    from w2sg.decode import bytewise, drafting, speculative
     from w2sg.decode.branching import respond as branch_off
     from w2sg.decode.generic import respond as run_batches
     from w2sg.decode.llama import LlamaForward
@@ -142,6 +142,8 @@ def engine_of(model: LanguageModel, runtime: RuntimeConfig | None = None) -> Eng
         return bytewise.respond
     if runtime is not None and runtime.draft and drafting.fits(model.model):
         return drafting.respond
+    if speculative.fits(model.model):
+        return speculative.respond
     return branch_off if LlamaForward.fits(model.model) else run_batches
 
 

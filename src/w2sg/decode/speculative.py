@@ -77,7 +77,8 @@ class _Experts:
         experts = [forwards[number] for number in order]
         self.forwards = [experts[0].merged(), *experts[1:]]
         self.logarithms = ensemble.mixture == "log-linear"
-        self.right, self.wrong = 8.0, 1.0
+        self.precision = torch.promote_types(experts[0].dtype, torch.float32)
+        self.right, self.wrong = 199.0, 1.0
 
     def draft_length(self, most: int) -> int:
         """Return the length that has drafts cost least per token that is right."""
@@ -93,7 +94,7 @@ class _Experts:
     def contribution(self, number: int, hidden: Tensor) -> Tensor:
         """Return what an expert adds to the mixture: its share of probabilities, or of logits."""
         logits = self.forwards[number].logits(hidden)
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        logits = logits.to(self.precision)
         return (logits if self.logarithms else logits.softmax(-1)).mul_(self.shares[number])
 
 
@@ -143,36 +144,36 @@ class _Batch:
             bound = max(1, _ELEMENTS // (len(self.names) * self.vocabulary))
             length = self.experts.draft_length(min(room, bound, _LONGEST_DRAFT))
             mixed, counts = self._draft(length)
-            left = self._check(mixed, counts)
-            self._keep(self._said(mixed, counts), counts, left, tick)
+            self._keep(self._check(mixed, counts), counts, tick)
         return self.found
 
     def _draft(self, length: int) -> tuple[Tensor, np.ndarray]:
         """Write what the first expert says next into the texts; return its part of the mixture (text, place, V), and
         how many places of each draft count: up to a stop token, or to the end of the response."""
-        rows, ones = np.arange(len(self.names)), np.ones(len(self.names), dtype=np.int64)
-        mixed = torch.empty(len(rows), length, self.vocabulary, dtype=torch.float32)
-        drafted = np.zeros((len(rows), length), dtype=np.int64)
+        mixed = torch.zeros(len(self.names), length, self.vocabulary, dtype=self.experts.precision)
+        rows, counts = np.arange(len(self.names)), np.zeros(len(self.names), dtype=np.int64)
         for place in range(length):
-            hidden = self.readers[0].advance(self.tokens, rows, self.lengths + place, ones)
-            own = self.experts.contribution(0, hidden)
-            if mixed.dtype != own.dtype:
-                mixed = mixed.to(own.dtype)
-            mixed[:, place] = own
-            drafted[:, place] = self._pick(own / self.experts.shares[0], rows, self.lengths + place)
-            self.tokens[rows, self.lengths + place] = drafted[:, place]
-        check_numbers(mixed[:1, 0])
-        stopped = self.stops[drafted]
-        counts = np.where(stopped.any(1), stopped.argmax(1) + 1, length)
-        return mixed, np.minimum(counts, self.ends - self.lengths)
+            ends = self.lengths[rows] + place
+            own = self.experts.contribution(0, self.readers[0].advance(self.tokens, rows, ends, np.ones_like(rows)))
+            if place == 0:
+                check_numbers(own[:1])
+            mixed[torch.from_numpy(rows), place] = own
+            drafted = self._pick(own / self.experts.shares[0], rows, ends)
+            self.tokens[rows, ends] = drafted
+            counts[rows] = place + 1
+            rows = rows[~self.stops[drafted] & (ends + 1 < self.ends[rows])]
+            if not len(rows):
+                break
+        return mixed, counts
 
     def _check(self, mixed: Tensor, counts: np.ndarray) -> np.ndarray:
-        """Add the other experts' parts where they are needed; cut `counts` after a place where the draft is sure to be
-        wrong. Return the weight of the experts who were not asked (text, place)."""
+        """Add the other experts' parts where they are needed, and return what the mixture says at each place of the
+        drafts; cut `counts` after a place where a draft is sure to be wrong."""
         rows, length = mixed.shape[:2]
         left = np.full((rows, length), sum(self.experts.shares[1:]))
+        said = np.full((rows, length), -1)
         for number in range(1, len(self.readers)):
-            needed = self._open(mixed, counts, left) if self.lazy else counts
+            needed = self._open(mixed, counts, left, said) if self.lazy else counts
             asked = np.flatnonzero(needed)
             if not len(asked):
                 break
@@ -183,34 +184,29 @@ class _Batch:
             flat = torch.from_numpy(texts * length + places)
             mixed.view(-1, self.vocabulary).index_add_(0, flat, self.experts.contribution(number, hidden))
             left[texts, places] -= self.experts.shares[number]
-        return left
-
-    def _open(self, mixed: Tensor, counts: np.ndarray, left: np.ndarray) -> np.ndarray:
-        """Return up to which place each text's draft hangs on the experts who were not asked yet."""
-        length = mixed.shape[1]
-        places = np.arange(length) < counts[:, None]
-        texts, spots = np.nonzero(places)
-        flat = torch.from_numpy(texts * length + spots)
-        values, best = mixed.view(-1, self.vocabulary)[flat].topk(2)
-        sure = np.zeros_like(places)
-        sure[texts, spots] = (values[:, 0] - values[:, 1]).numpy() > left[texts, spots] + _ROUNDING
-        drafted = self.tokens[texts, self.lengths[texts] + spots]
-        wrong = np.zeros_like(places)
-        wrong[texts, spots] = best[:, 0].numpy() != drafted
-        wrong &= sure
-        cut = wrong.any(1)
-        counts[cut] = wrong.argmax(1)[cut] + 1
-        unsure = ~sure & (np.arange(length) < counts[:, None])
-        return np.where(unsure.any(1), length - unsure[:, ::-1].argmax(1), 0)
-
-    def _said(self, mixed: Tensor, counts: np.ndarray) -> np.ndarray:
-        """Return what the mixture says at the places of the drafts that count."""
-        length = mixed.shape[1]
-        said = np.zeros(mixed.shape[:2], dtype=np.int64)
-        texts, spots = np.nonzero(np.arange(length) < counts[:, None])
-        rows = mixed.view(-1, self.vocabulary)[torch.from_numpy(texts * length + spots)]
-        said[texts, spots] = self._pick(rows, texts, self.lengths[texts] + spots)
+        texts, places = np.nonzero((said < 0) & (np.arange(length) < counts[:, None]))
+        said[texts, places] = self._pick(self._at(mixed, texts, places), texts, self.lengths[texts] + places)
         return said
+
+    def _open(self, mixed: Tensor, counts: np.ndarray, left: np.ndarray, said: np.ndarray) -> np.ndarray:
+        """Write down what those who were not asked yet cannot overturn, and return up to which place each text's draft
+        hangs on them."""
+        places = np.arange(mixed.shape[1])
+        texts, spots = np.nonzero((said < 0) & (places < counts[:, None]))
+        parts = self._at(mixed, texts, spots)
+        first, best = parts.max(-1, keepdim=True)
+        second = parts.scatter_(-1, best, -1.0).amax(-1)
+        sure = (first[:, 0] - second).numpy() > left[texts, spots] + _ROUNDING
+        said[texts[sure], spots[sure]] = best[:, 0].numpy()[sure]
+        drafted = self.tokens[np.arange(len(said))[:, None], self.lengths[:, None] + places]
+        wrong = (said >= 0) & (said != drafted) & (places < counts[:, None])
+        counts[:] = np.where(wrong.any(1), wrong.argmax(1) + 1, counts)
+        unsure = (said < 0) & (places < counts[:, None])
+        return np.where(unsure.any(1), len(places) - unsure[:, ::-1].argmax(1), 0)
+
+    def _at(self, mixed: Tensor, texts: np.ndarray, places: np.ndarray) -> Tensor:
+        """Return a copy of the mixtures at places of the drafts."""
+        return mixed.view(-1, self.vocabulary)[torch.from_numpy(texts * mixed.shape[1] + places)]
 
     def _pick(self, mixed: Tensor, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Return the tokens drawn from mixtures, one for each, given texts and places."""
@@ -219,7 +215,7 @@ class _Batch:
         drawn: np.ndarray = pick(mixed, torch.from_numpy(self.uniforms[rows, places]), self.config).numpy()
         return drawn
 
-    def _keep(self, said: np.ndarray, counts: np.ndarray, left: np.ndarray, tick: Tick) -> None:
+    def _keep(self, said: np.ndarray, counts: np.ndarray, tick: Tick) -> None:
         """Take over what was said up to the first place where the draft was wrong, and let go of finished texts."""
         places = np.arange(said.shape[1])
         drafted = self.tokens[np.arange(len(said))[:, None], self.lengths[:, None] + places]
