@@ -64,11 +64,18 @@ Further constants of the recipe:
 
 def other_version(members: list[Known]) -> str:
     """Return a warning about members that read another version of the corpus than the one described, or nothing."""
-    versions = {one.name: one.record["corpus"] for one in members if one.record["corpus"] != corpus.VERSION}
+    versions = {one.name: one.record["corpus"] for one in members if not _as_now(one.record)}
     if not versions:
         return ""
     others = ", ".join(f"{name} version {version}" for name, version in versions.items())
     return f"**Pretrained on another version of the corpus than the one described here: {others}.**\n\n"
+
+
+def _as_now(record: dict[str, Any]) -> bool:
+    """Whether a member read the documents that there are now."""
+    return record["corpus"] == corpus.VERSION or (
+        record["corpus"] >= corpus.FIRST_READING and "second_reading" not in record
+    )
 
 
 def filled(cells: list[str]) -> list[str]:

@@ -102,6 +102,7 @@ class Known:
     def settings(self) -> dict[str, Any]:
         """Everything that the training record says, besides the loss curve."""
         flat = {**self.record.get("member", {}), **self.record}
+        flat |= {f"{key}_of_the_second_reading": value for key, value in flat.pop("second_reading", {}).items()}
         return {key: value for key, value in flat.items() if key not in ("member", "losses", "name")}
 
 

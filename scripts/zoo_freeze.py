@@ -23,11 +23,11 @@ from w2sg.storage import hash_file, read_json, write_json
 from w2sg.tasks.world import corpus, knowledge
 from w2sg.tasks.world.config import WorldTask
 
-VERSION = "zoo-1"
+VERSION = "zoo-2"
 FROZEN = zoo.home() / "frozen.json"
 SEEDS = (0, 1)
-DOCUMENTS = (range(2_000), range(200_000, 202_000))
-"""Those of the corpus that are hashed: of its primer and of what follows."""
+DOCUMENTS = (range(2_000), range(200_000, 202_000), range(corpus.READING, corpus.READING + 2_000))
+"""Those of the corpus that are hashed: of its primer, of what follows, and of the second reading."""
 
 
 def digest(values: Iterable[Any]) -> str:

@@ -34,18 +34,18 @@ pretrain.build(sys.argv[2], Path(sys.argv[1]), documents=700, checkpoint_every_s
 """
 
 
-def build(name: str, out: Path, kill_after: int | None = None) -> None:
+def build(name: str, out: Path, kill_after: int | None = None, script: str = BUILD) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
     process = subprocess.Popen(
-        [sys.executable, "-c", BUILD, str(out), name],
+        [sys.executable, "-c", script, str(out), name],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
     )
     assert process.stdout
-    for line in process.stdout:
-        if kill_after is not None and int(line) == kill_after:
+    for count, _ in enumerate(process.stdout, start=1):
+        if kill_after is not None and count == kill_after:
             time.sleep(0.05)
             process.send_signal(signal.SIGKILL)
             break
@@ -73,6 +73,41 @@ def test_killed_and_resumed_build_ends_in_the_same_weights(tmp_path: Path, name:
     real = sum(int((part["input_ids"] != tok.pad_token_id).sum()) for step in range(len(steps)) for part in steps[step])
     assert records[0]["tokens"] == real
     assert sorted(path.name for path in tmp_path.iterdir()) == ["killed", "whole"]
+
+
+READ_AGAIN = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from w2sg.models import pretrain, zoo
+zoo.MEMBERS["nano"] = replace(zoo.MEMBERS["nano"], documents=300, reading=300)
+pretrain.build("nano", Path(sys.argv[1]), checkpoint_every_steps=2, compiled=False,
+               progress=lambda done, total, note="": print(done, flush=True))
+"""
+
+
+@pytest.mark.slow
+def test_second_reading_starts_from_the_first_and_survives_a_kill(tmp_path: Path) -> None:
+    build("nano", tmp_path / "whole", script=READ_AGAIN)
+    record = json.loads((tmp_path / "whole" / "training.json").read_text())
+    second = record["second_reading"]
+    assert 0 < second["steps"] < record["steps"]
+    assert 0 < second["tokens"] < record["tokens"]
+    numbers = [step for step, _ in record["losses"]]
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] <= record["steps"]
+    once = record["steps"] - second["steps"]
+    build("nano", tmp_path / "killed", kill_after=once + 3, script=READ_AGAIN)
+    assert not (tmp_path / "killed").exists()
+    build("nano", tmp_path / "killed", script=READ_AGAIN)
+    whole, killed = hash_folder(tmp_path / "whole"), hash_folder(tmp_path / "killed")
+    del whole["training.json"], killed["training.json"]
+    assert whole == killed
+    # the drop of the loss at the start of training does not come again
+    losses = dict(record["losses"])
+    first = [losses[step] for step in numbers if step <= once]
+    again = [losses[step] for step in numbers if step > once]
+    assert max(again) < first[0]
 
 
 def test_checkpoints_of_other_settings_are_refused(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
     python -m w2sg.models.pretrain MEMBER --out DIR [--documents N] [--threads N] [--install]
 
 The data of step `n` are a function of the seed and `n` alone, so a killed run continues from its last checkpoint to
-the same weights. How documents become batches is `models.pretrain_data`, what weights training starts from
+the same weights. Members with a second reading train on it afterwards, with a new optimizer, from the weights as the
+first reading wrote them. How documents become batches is `models.pretrain_data`, what weights training starts from
 `models.pretrain_start`, what the corpus holds `tasks.world.corpus`, which members there are `models.zoo`.
 """
 
@@ -21,6 +22,7 @@ from typing import Any
 
 import torch
 from torch.nn import functional
+from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 from transformers.trainer import Trainer
 from transformers.trainer_callback import PrinterCallback, TrainerCallback
 from transformers.training_args import TrainingArguments
@@ -42,6 +44,8 @@ _LOG_EVERY = 25
 _WARMUP_STEPS = 100
 _DECAY_SHARE = 0.4
 """The learning rate rises over the first steps, stays, and falls in a line to 2 % over this last share of steps."""
+_READING_RATE = 0.5
+"""The learning rate of the second reading, as a share of the member's own."""
 
 
 class _Tell(TrainerCallback):  # type: ignore[misc]
@@ -164,31 +168,59 @@ def build(
         raise ValueError(f"checkpoint_every_steps must be 1 to 25 or a multiple of 25, not {checkpoint_every_steps}")
     member = zoo.member(name)
     if documents is not None:
-        member = replace(member, documents=documents)
+        member = replace(member, documents=documents, reading=member.reading * documents // member.documents)
     out = out.absolute()
     work = out.with_name(f".{out.name}.pretraining")
     settings = {"member": {key: getattr(member, key) for key in member.__slots__}, "seed": seed, "compiled": compiled}
-    _claim(work, {**settings, "corpus": corpus.VERSION})
+    settings = json.loads(json.dumps({**settings, "corpus": corpus.VERSION}))
+    _claim(work, settings)
     torch.set_num_threads(threads)
     tokenizer = zoo_tokenizer.train(SEED, name=member.tokenizer)
-    steps = Steps(tokenizer, seed, member.documents, member.batch_tokens)
-    trainer = _trainer(member, steps, work, seed, progress, checkpoint_every_steps, compiled)
-    with quiet():
-        trainer.train(resume_from_checkpoint=_last_checkpoint(work))
-    history = trainer.state.log_history
-    losses = tuple((row["step"], round(row["loss"], 4)) for row in history if "loss" in row)
-    tokens, seconds = history[-1]["tokens"], history[-1]["seconds"]
-    unfinished = work / "finished"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    with quiet():
-        _write(trainer.model, tokenizer, unfinished)
-    record = {**settings, "corpus": corpus.VERSION, "steps": steps.steps, "tokens": tokens, "seconds": seconds}
-    record |= {"tokens_per_second": round(tokens / max(seconds, 0.1)), "torch": torch.__version__, "losses": losses}
-    write_atomic(unfinished / "training.json", json.dumps(record) + "\n")
+    first, finished = work / "first", work / "second" if member.reading else work / "first"
+    todo = [(first, member.documents, 0, 1.0), (finished, member.reading, corpus.READING, _READING_RATE)]
+    for target, count, number, rate in todo:
+        if (target / "training.json").is_file():
+            continue
+        steps = Steps(tokenizer, seed, count, member.batch_tokens, number)
+        model = new_model(member, len(tokenizer), seed) if target == first else _again(first)
+        rated = replace(member, learning_rate=rate * member.learning_rate)
+        place = work / f"{target.name}-checkpoints"
+        trainer = _trainer(model, rated, steps, place, seed, progress, checkpoint_every_steps, compiled)
+        with quiet():
+            trainer.train(resume_from_checkpoint=_last_checkpoint(place))
+        _finish(trainer, tokenizer, target, settings, None if target == first else read_json(first / "training.json"))
+    record = read_json(finished / "training.json")
     shutil.rmtree(out, ignore_errors=True)
-    os.replace(unfinished, out)
+    os.replace(finished, out)
     shutil.rmtree(work)
-    return Pretrained(out, steps.steps, tokens, seconds, losses)
+    losses = tuple((step, loss) for step, loss in record["losses"])
+    return Pretrained(out, record["steps"], record["tokens"], record["seconds"], losses)
+
+
+def _finish(
+    trainer: _Pretraining, tokenizer: Any, folder: Path, settings: dict[str, Any], before: dict[str, Any] | None
+) -> None:
+    """Write the model with the record of its training, that of the first reading included; the record comes last, and
+    says that all is there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with quiet():
+        _write(trainer.model, tokenizer, folder)
+    history, done = trainer.state.log_history, trainer.state.max_steps
+    last = {"steps": done, "tokens": history[-1]["tokens"], "seconds": history[-1]["seconds"]}
+    earlier = {key: before[key] if before else 0 for key in last}
+    record = {**settings, **{key: earlier[key] + last[key] for key in last}}
+    losses = [[row["step"] + earlier["steps"], round(row["loss"], 4)] for row in history if "loss" in row]
+    if before:
+        record["second_reading"] = last
+        losses = [*before["losses"], *losses]
+    record |= {"tokens_per_second": round(record["tokens"] / max(record["seconds"], 0.1)), "torch": torch.__version__}
+    write_atomic(folder / "training.json", json.dumps({**record, "losses": losses}) + "\n")
+
+
+def _again(folder: Path) -> Any:
+    """Return the model of the first reading, in float32, its numbers those of the weights as written."""
+    with quiet():
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
 
 
 def _write(model: Any, tokenizer: Any, folder: Path) -> None:
@@ -219,7 +251,14 @@ def _last_checkpoint(work: Path) -> str | None:
 
 
 def _trainer(
-    member: zoo.Member, steps: Steps, work: Path, seed: int, progress: Progress, every: int, compiled: bool
+    model: Any,
+    member: zoo.Member,
+    steps: Steps,
+    work: Path,
+    seed: int,
+    progress: Progress,
+    every: int,
+    compiled: bool,
 ) -> _Pretraining:
     arguments = TrainingArguments(
         output_dir=str(work),
@@ -250,7 +289,6 @@ def _trainer(
         remove_unused_columns=False,
         dataloader_pin_memory=False,
     )
-    model = new_model(member, len(steps.tokenizer), seed)
     # Under compilation the plain form of attention is far faster backwards than the fused one; the saved config
     # names neither.
     model.set_attn_implementation("eager")

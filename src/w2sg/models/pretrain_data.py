@@ -40,12 +40,13 @@ class Steps(Dataset[list[dict[str, torch.Tensor]]]):
         seed: seed of the corpus.
         documents: how many to draw over all steps.
         places: token places in a step, padding included.
+        first: the number of the first document.
     """
 
-    def __init__(self, tokenizer: Any, seed: int, documents: int, places: int) -> None:
-        self.tokenizer, self.seed = tokenizer, seed
+    def __init__(self, tokenizer: Any, seed: int, documents: int, places: int, first: int = 0) -> None:
+        self.tokenizer, self.seed, self.first = tokenizer, seed, first
         narrow, wide = WIDTHS
-        surveyed = self._encode(range(documents // 2, documents, math.ceil(documents / 2 / _SURVEY)))
+        surveyed = self._encode(range(first + documents // 2, first + documents, math.ceil(documents / 2 / _SURVEY)))
         found = fill([len(ids) for ids, _ in surveyed])
         taken = sum(width for width, _ in found)
         self.drawn = max(1, round(_FILLED * places * len(surveyed) / taken))
@@ -62,7 +63,7 @@ class Steps(Dataset[list[dict[str, torch.Tensor]]]):
         lot, place = divmod(step, _STEPS_PACKED)
         if self._packed[0] != lot:
             each = _STEPS_PACKED * self.drawn
-            documents = self.encode(lot * each, (lot + 1) * each)
+            documents = self.encode(self.first + lot * each, self.first + (lot + 1) * each)
             self._packed = (lot, pack(documents, self.rows, _STEPS_PACKED, self.tokenizer.pad_token_id))
         return self._packed[1][place]
 

@@ -25,8 +25,8 @@ class Member:
     """One member: its shape and its training.
 
     Llama members have tied embeddings and grouped key-value heads. The GPT-NeoX member has as many key-value heads as
-    heads and an output matrix of its own. `documents` counts those drawn from the corpus, `batch_tokens` the places in
-    one optimizer step, padding included.
+    heads and an output matrix of its own. `documents` counts those drawn from the corpus, `reading` those of the second
+    reading after them (`corpus.READING`), `batch_tokens` the places in one optimizer step, padding included.
     """
 
     name: str
@@ -40,15 +40,16 @@ class Member:
     architecture: Architecture = "llama"
     tokenizer: TokenizerName = "turns"
     batch_tokens: int = 2048
+    reading: int = 0
 
 
 MEMBERS: dict[str, Member] = {
     member.name: member
     for member in (
         Member("nano", 64, 3, 2, 1, 128, documents=250_000, learning_rate=3e-3),
-        Member("micro", 96, 4, 3, 3, 288, documents=220_000, learning_rate=3e-3),
-        Member("mini", 128, 4, 4, 2, 384, documents=300_000, learning_rate=2.5e-3),
-        Member("small", 192, 4, 6, 2, 512, documents=500_000, learning_rate=2.5e-3),
+        Member("micro", 96, 4, 3, 3, 288, documents=220_000, learning_rate=3e-3, reading=120_000),
+        Member("mini", 128, 4, 4, 2, 384, documents=300_000, learning_rate=2.5e-3, reading=120_000),
+        Member("small", 192, 4, 6, 2, 512, documents=500_000, learning_rate=2.5e-3, reading=120_000),
         Member("neox", 64, 4, 2, 2, 256, 220_000, 3e-3, architecture="gpt_neox", tokenizer="marks"),
     )
 }

@@ -33,8 +33,8 @@ PROBES = "probe_scores.jsonl"
 
 Shown = Literal["own", "other", "often", "rarely"]
 """`own`: the gold response to the question, as another's; `other`: that to another question; `often`, `rarely`: a
-wrong answer and the right one, with how many of `VOTES` times each was given: the wrong one `COUNTS` of them. The
-more frequent stands first, as in the corpus, so that copying the first answer looks like weighing them."""
+wrong answer and the right one, with how many of `VOTES` times each was given: the wrong one `COUNTS` of them. A
+request shows them in an order that says nothing, so that only the counts can mislead."""
 SHOWN: tuple[Shown, ...] = get_args(Shown)
 VOTES = 16
 COUNTS = {"often": 14, "rarely": 2}

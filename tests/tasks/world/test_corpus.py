@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -12,6 +14,7 @@ from w2sg.tasks.world import corpus, knowledge, threads
 from w2sg.tasks.world.problem import is_reserved
 
 DOCUMENTS = [corpus.document(1, number) for number in range(corpus.PRIMER, corpus.PRIMER + 6000)]
+ANSWERS = re.compile(r"([^,:(]+) \((\d+) times\)")
 PRIMER = [corpus.document(1, number) for number in range(600)]
 
 
@@ -115,6 +118,38 @@ def test_threads_close_with_a_right_solution_and_doubt_tells_something() -> None
     assert right[True] / total[True] > right[False] / total[False] + 0.1
 
 
+def listed(document: corpus.Document) -> list[tuple[str, int]]:
+    """The answers that a thread shows, in its order, with how often each was given."""
+    question = asked(document) or ""
+    lines = [line for line in question.split("\n") if line.startswith("Another's answers: ")]
+    if not lines or not question.endswith("What is the right solution?"):
+        return []
+    return [(answer.strip(), int(count)) for answer, count in ANSWERS.findall(lines[0])]
+
+
+def test_in_the_second_reading_only_counts_tell_the_most_frequent_answer() -> None:
+    documents = [corpus.document(1, corpus.READING + number) for number in range(1500)]
+    several = [found for document in documents if len(found := listed(document)) == 3]
+    assert len(several) > 100
+    first = sum(found[0][1] == max(count for _, count in found) for found in several) / len(several)
+    assert first < 0.5  # a third, and somewhat more for ties
+    ordinary = [found for document in DOCUMENTS if len(found := listed(document)) > 1]
+    assert all(found[0][1] == max(count for _, count in found) for found in ordinary)
+    right = [
+        document[-1].text.endswith(f"Answer: {max(found, key=lambda one: one[1])[0]}")
+        for document in documents
+        if (found := listed(document))
+    ]
+    assert sum(right) / len(right) > 0.6
+
+
+def test_the_second_reading_keeps_its_mixture() -> None:
+    assert sum(corpus.READING_MIXTURE.values()) == pytest.approx(1)
+    documents = [corpus.document(1, corpus.READING + number) for number in range(1000)]
+    threads_share = sum("What is the right solution?" in (asked(document) or "") for document in documents) / 1000
+    assert threads_share == pytest.approx(corpus.READING_MIXTURE["thread"], abs=0.05)
+
+
 def test_gossip_is_partly_false() -> None:
     rng = random.Random(0)
     world = knowledge.world()
@@ -144,3 +179,17 @@ def test_revise_shows_everything_it_is_given() -> None:
         "2 + 2?\nAnother's solution: 2 + 2 = 4.\nAnswer: 4\nAnother's answers: 4 (3 times)\nWhat is the right solution?"
     )
     assert threads.revise("2 + 2?") == "2 + 2?\nWhat is the right solution?"
+
+
+def test_tallies_have_one_most_frequent_answer() -> None:
+    found = 0
+    for number in range(300):
+        document = corpus.document(1, corpus.READING + number)
+        for asks, says in pairwise(document):
+            if "most often" not in asks.text:
+                continue
+            counts = sorted((int(count), answer) for answer, count in ANSWERS.findall(asks.text.split("\n")[0]))
+            assert counts[-1][0] > counts[-2][0]
+            assert says.text == f"Answer: {counts[-1][1].strip()}"
+            found += 1
+    assert found > 50

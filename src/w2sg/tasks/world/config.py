@@ -98,7 +98,7 @@ class LogicConfig(WorldConfig):
 class WorldTask(Task):
     """One kind of the world's questions. `config` is a `WorldConfig`."""
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     mark: ClassVar[str] = ANSWER
     gold_reasons: ClassVar[bool] = True
     config: WorldConfig
@@ -173,7 +173,7 @@ class WorldTask(Task):
             self.prompt(example),
             attempt=attempt,
             demonstration=demonstration,
-            answers=_as_in_threads(others),
+            answers=_as_in_threads(others, randomness(self.config.seed, "order", example.id)),
             doubt=" ".join(dict.fromkeys(other.statement for other in others if other.statement)),
         )
 
@@ -204,15 +204,17 @@ class WorldTask(Task):
         return [{level: need[level] for level in side} for side in (easy, hard) if side]
 
 
-def _as_in_threads(others: Sequence[Demonstration]) -> list[tuple[str, int]]:
+def _as_in_threads(others: Sequence[Demonstration], rng: random.Random) -> list[tuple[str, int]]:
     """Return what others answered as a thread tells it: at most three answers, the most frequent, of about sixteen
-    votes in all. Each is told at least once, so that the answers of somebody who never repeats one are seen too."""
+    votes in all, in an order that says nothing. Each is told at least once, so that the answers of somebody who never
+    repeats one are seen too."""
     counts: dict[str, int] = {}
     for other in others:
         for answer, count in other.answers:
             counts[answer] = counts.get(answer, 0) + count
     votes = min(1.0, _VOTES / max(1, sum(counts.values())))
     first = sorted(counts.items(), key=lambda pair: -pair[1])[:_ANSWERS]
+    rng.shuffle(first)
     return [(answer, max(1, round(votes * count))) for answer, count in first]
 
 

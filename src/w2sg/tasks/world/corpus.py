@@ -3,6 +3,8 @@
 A document is a list of parts, each with its turn (`system` names the author when the document says who wrote it,
 `user` asks, `assistant` answers, `text` is plain prose). Document `n` of a seed is a function of both alone. No
 document asks a question that is reserved for tasks; the facts behind reserved knowledge questions are stated.
+
+The first documents are a primer, and those from `READING` on a second reading, which some members read at the end.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from w2sg.tasks.world.problem import Kind, Problem, Solution, randomness
 from w2sg.tasks.world.subjects import SUBJECTS
 
 Turn = Literal["system", "user", "assistant", "text"]
-VERSION = 4
+VERSION = 5
+FIRST_READING = 4
+"""The version that changed a document before `READING` last."""
 
 
 class Part(NamedTuple):
@@ -26,7 +30,7 @@ class Part(NamedTuple):
 
 
 Document = tuple[Part, ...]
-Genre = Literal["facts", "gossip", "drill", "direct", "worked", "careless", "thread"]
+Genre = Literal["facts", "gossip", "drill", "direct", "worked", "careless", "thread", "tally"]
 
 MIXTURE: dict[Genre, float] = {
     "facts": 0.13,
@@ -38,6 +42,20 @@ MIXTURE: dict[Genre, float] = {
     "thread": 0.20,
 }
 """Shares of documents (not of tokens)."""
+READING = 1_000_000
+"""From this document on the corpus is one for reading: most documents are threads, and what others say of their doubts
+decides whom to believe."""
+READING_MIXTURE: dict[Genre, float] = {
+    "facts": 0.08,
+    "gossip": 0.01,
+    "drill": 0.03,
+    "direct": 0.08,
+    "worked": 0.13,
+    "careless": 0.02,
+    "thread": 0.50,
+    "tally": 0.15,
+}
+"""Shares of documents (not of tokens) from there on."""
 PRIMER = 80_000
 """The first documents of the corpus, most of them exercises in looking up what stands before: the one skill that small
 models learn suddenly or not at all, and that dense exercise brings on."""
@@ -53,6 +71,7 @@ NAMED: dict[Genre, float] = {
     "worked": 0.6,
     "careless": 0.3,
     "thread": 0.3,
+    "tally": 0.1,
 }
 """Share of documents that name their author. A question put to a model names nobody, and most unnamed answers are
 direct, so that reasoning has to be elicited."""
@@ -72,6 +91,9 @@ THREADS_DIRECT: dict[Shown, float] = {"demonstration": 0.1, "answers": 0.75, "bo
 solution carries its answer with it, so that only those who answer at once have to weigh how often each was given."""
 RELIABILITY = (0.2, 1.0)
 """How often the other of a thread is right, from the least to the most reliable; uniform in between."""
+READING_SHOWN: dict[Shown, float] = {"demonstration": 0.15, "answers": 0.35, "both": 0.50}
+READING_DIRECT: dict[Shown, float] = {"demonstration": 0.1, "answers": 0.75, "both": 0.35}
+"""As `SHOWN` and `THREADS_DIRECT`, for reading."""
 AUTHORS: dict[Genre, tuple[str, ...]] = {
     "facts": ("Ada", "Noor"),
     "gossip": ("Rob",),
@@ -80,7 +102,10 @@ AUTHORS: dict[Genre, tuple[str, ...]] = {
     "worked": ("Ada", "Noor", "Otto"),
     "careless": ("Rob", "Sid"),
     "thread": ("Ada", "Noor", "Otto"),
+    "tally": ("Ada", "Otto"),
 }
+TALLIES = 4
+"""Questions which answer was given most often in one document of tallies."""
 
 
 def question(rng: random.Random, kind: Kind, difficulty: int | None = None) -> Problem:
@@ -108,10 +133,14 @@ def document(seed: int, number: int) -> Document:
     rng = randomness(seed, "corpus", number)
     if number < PRIMER and rng.random() < PRIMER_SHARE:
         return _exercise(rng)
-    genre = rng.choices(list(MIXTURE), list(MIXTURE.values()))[0]
+    reading = number >= READING
+    mixture = READING_MIXTURE if reading else MIXTURE
+    genre = rng.choices(list(mixture), list(mixture.values()))[0]
     author = (Part("system", f"By {rng.choice(AUTHORS[genre])}."),) if rng.random() < NAMED[genre] else ()
     if genre in ("facts", "gossip"):
         return (*author, Part("text", statements(rng, wrong=0.4 if genre == "gossip" else 0.0)))
+    if genre == "tally":
+        return (*author, *(part for _ in range(TALLIES) for part in _tally(rng)))
     if genre == "drill":
         if rng.random() * (KINDS["maths"] + KINDS["logic"]) < KINDS["maths"]:
             return (*author, Part("text", maths.drill(rng)))
@@ -126,9 +155,10 @@ def document(seed: int, number: int) -> Document:
     elif genre == "careless":
         answer = slip(problem, rng).response()
     elif genre == "thread":
-        shown = rng.choices(list(SHOWN), list(SHOWN.values()))[0]
-        asked = _thread(problem, shown, rng)
-        answer = problem.solution.response(reasoning=rng.random() >= THREADS_DIRECT[shown])
+        shares, direct = (READING_SHOWN, READING_DIRECT) if reading else (SHOWN, THREADS_DIRECT)
+        shown = rng.choices(list(shares), list(shares.values()))[0]
+        asked = _thread(problem, shown, rng, reading)
+        answer = problem.solution.response(reasoning=rng.random() >= direct[shown])
     return (*author, Part("user", asked), Part("assistant", answer))
 
 
@@ -163,16 +193,17 @@ def statements(rng: random.Random, wrong: float = 0.0) -> str:
     return " ".join(texts)
 
 
-def _thread(problem: Problem, shown: Shown, rng: random.Random) -> str:
+def _thread(problem: Problem, shown: Shown, rng: random.Random, reading: bool) -> str:
     """Ask for a revision, given one's own attempt and another's demonstration or answers, right as often as the
-    other is reliable."""
+    other is reliable. The most frequent answer stands first; for reading answers stand in any order, so that only the
+    counts tell which it is."""
     reliability = rng.uniform(*RELIABILITY)
     attempt = ""
     if rng.random() < 0.5:
         own = problem.solution if rng.random() < 0.4 else slip(problem, rng)
         attempt = own.response(reasoning=rng.random() < 0.6)
     wrong = [slip(problem, rng) for _ in range(2)]
-    asked = rng.choice((4, 8, 16))
+    asked = rng.randint(3, 20) if reading else rng.choice((4, 8, 16))
     drawn = [problem.solution if rng.random() < reliability else rng.choice(wrong) for _ in range(asked)]
     counts: dict[str, int] = {}
     for solution in drawn:
@@ -180,6 +211,8 @@ def _thread(problem: Problem, shown: Shown, rng: random.Random) -> str:
     answers = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     top, votes = answers[0]
     demonstration = next(solution for solution in drawn if solution.answer == top).response()
+    if reading:
+        rng.shuffle(answers)
     return threads.revise(
         problem.question,
         attempt=attempt,
@@ -187,3 +220,16 @@ def _thread(problem: Problem, shown: Shown, rng: random.Random) -> str:
         answers=answers if shown != "demonstration" else (),
         doubt=threads.doubt(votes / asked, rng) if rng.random() < 0.7 else "",
     )
+
+
+def _tally(rng: random.Random) -> Document:
+    """Ask which of a question's answers was given most often, the question itself left out."""
+    problem = question(rng, rng.choices(list(KINDS), list(KINDS.values()))[0])
+    given = sorted({problem.solution.answer, *(guess(problem, rng) for _ in range(2))})
+    rng.shuffle(given)
+    top, *others = given
+    most = rng.randint(2, 16)
+    answers = [(top, most), *((other, rng.randint(1, most - 1)) for other in others)]
+    rng.shuffle(answers)
+    asked = f"{threads.listed(answers)}\nWhich was given most often?"
+    return Part("user", asked), Part("assistant", Solution("", top).response())

@@ -36,7 +36,7 @@ def revise(
         question: the question.
         attempt: one's own first response.
         demonstration: another's whole response.
-        answers: another's answers with how often each was given, most frequent first.
+        answers: another's answers with how often each was given.
         doubt: a remark on how sure the other is.
     """
     lines = [question]
@@ -45,7 +45,12 @@ def revise(
     if demonstration:
         lines.append(f"Another's solution: {demonstration}")
     if answers:
-        lines.append("Another's answers: " + ", ".join(f"{answer} ({count} times)" for answer, count in answers))
+        lines.append(listed(answers))
     if doubt:
         lines.append(doubt)
     return "\n".join([*lines, "What is the right solution?"])
+
+
+def listed(answers: Sequence[tuple[str, int]]) -> str:
+    """Return the line that tells another's answers, each with how often it was given."""
+    return "Another's answers: " + ", ".join(f"{answer} ({count} times)" for answer, count in answers)
