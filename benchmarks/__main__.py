@@ -60,6 +60,18 @@ PROMISES = (
         "verdict", "statistics of 10 methods, 5 seeds, 2,000 items, 10,000 resamples",
         lambda found: found["seconds"], 2.0, False, "s",
     ),
+    Promise(
+        "ensemble_decoding", "a label of 5 LoRA experts, 64 questions at once, against one expert's",
+        lambda found: found["cost_relative_to_one_expert"]["w2sg"], 2.0, False, "times",
+    ),
+    Promise(
+        "ensemble_decoding", "weights of 5 LoRA experts while they sample, against one expert's",
+        lambda found: found["memory_relative_to_one_expert"], 1.2, False, "times",
+    ),
+    Promise(
+        "boosting_round", "a round of boosting against plain fine-tuning on the same texts",
+        lambda found: found["ratio"], 1.15, False, "times",
+    ),
 )  # fmt: skip
 
 

@@ -1,13 +1,16 @@
 """Time the labels of an ensemble of LoRA experts on one base against those of one expert.
 
     python benchmarks/ensemble_decoding.py [--model zoo/mini] [--task world-maths] [--questions 64] [--experts 5]
-        [--rank 16] [--max-new-tokens 64] [--device cpu] [--threads 1] [--repeats 3] [--json PATH]
+        [--rank 8] [--ensemble FOLDER | --random] [--tokens N] [--max-new-tokens 96] [--device cpu] [--threads 1]
+        [--repeats 3] [--json PATH]
 
-Four arms answer the same questions side by side, greedily and with exactly as many tokens: one expert by w2sg's
-engine; the ensemble by the obvious loop (every expert a model of its own with its own cache, one after the other at
-each token); by peft's batches of mixed adapters (`adapter_names=`), in the same loop; and by w2sg's engine. The
-experts are random, so the texts mean nothing; that all three ensembles say the same is checked. Arms take turns.
-Memory is that of weights: the ensemble as w2sg holds it, against one expert beside its base.
+Four arms answer the same questions side by side, greedily, up to each answer's end (`--tokens N`: with exactly N
+tokens each): one expert by w2sg's engine; the ensemble by the obvious loop (every expert a model of its own with its
+own cache, one after the other at each token); by peft's batches of mixed adapters (`adapter_names=`), in the same loop;
+and by w2sg's engine. The experts are boosted on worked answers to other questions (`boosting_round`), or read from
+`--ensemble`; with `--random` they are random, agree on little, and the texts mean nothing. That all three ensembles say
+the same is checked. Arms take turns. Memory is that of weights: of the loaded ensemble against one expert beside its
+base, and the same with the copies that the engines make of weights for as long as they sample.
 """
 
 from __future__ import annotations
@@ -116,7 +119,7 @@ def mixed_batches(folder: Path, config: Any, runtime: Any) -> Any:
 
 
 def arm(model: Any, prompts: Sequence[list[int]], limit: int, runtime: Any, plainly: bool) -> Arm:
-    """Return the work of answering all prompts with exactly `limit` tokens each; `plainly`: by the models' own forward
+    """Return the work of answering all prompts with at most `limit` tokens each; `plainly`: by the models' own forward
     passes, which is what the obvious loop calls."""
     import numpy as np
 
@@ -125,7 +128,6 @@ def arm(model: Any, prompts: Sequence[list[int]], limit: int, runtime: Any, plai
     from w2sg.decode.config import SamplingConfig
     from w2sg.decode.sampling import engine_of
 
-    model.dialogue.stop_ids = frozenset()
     config, engine = SamplingConfig(max_new_tokens=limit), generic.respond if plainly else engine_of(model)
     branches = [Branch(prompt, limit, np.empty(0)) for prompt in prompts]
 
@@ -153,14 +155,52 @@ def weight_bytes(model: Any) -> int:
     return sum(part.numel() * part.element_size() for part in parts.values())
 
 
+def working_bytes(model: Any) -> int:
+    """Return the bytes of a module's weights with the copies of them that its engine makes."""
+    from w2sg.decode import speculative
+    from w2sg.decode.llama import LlamaForward
+
+    fits = speculative.fits(model)
+    forwards = speculative._Experts(model).forwards if fits else [LlamaForward(model)]
+    parts = {part.data_ptr(): part for part in (*model.parameters(), *model.buffers())}
+    for forward in forwards:
+        products = [vars(part) for layer in forward.layers for part in vars(layer).values() if hasattr(part, "weights")]
+        held = [part for product in products for values in product.values() for part in (values or ()) if values]
+        # Views into weights that are counted already start within them.
+        storages = {part.untyped_storage().data_ptr() for part in parts.values()}
+        parts |= {
+            part.data_ptr(): part
+            for part in held
+            if part is not None and part.untyped_storage().data_ptr() not in storages
+        }
+    return sum(part.numel() * part.element_size() for part in parts.values())
+
+
+def boosted(folder: Path, options: argparse.Namespace) -> Path:
+    """Boost experts on worked answers to other questions, and return their ensemble's folder."""
+    from boosting_round import rounds, targets_of
+
+    from w2sg.models.base import RuntimeConfig
+    from w2sg.models.fit_config import FitConfig, LoraConfig
+
+    lora = LoraConfig(rank=options.rank, alpha=2 * options.rank)
+    settings = FitConfig(learning_rate=5e-3, epochs=2, batch_size=16, lora=lora)
+    targets = targets_of(options.task, 192)
+    rounds(folder, options.model, targets, options.experts, settings, RuntimeConfig(device="cpu"), plain=False)
+    return folder / "ensemble"
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="zoo/mini")
     parser.add_argument("--task", default="world-maths")
     parser.add_argument("--questions", type=int, default=64)
     parser.add_argument("--experts", type=int, default=5)
-    parser.add_argument("--rank", type=int, default=16)
-    parser.add_argument("--max-new-tokens", type=int, default=64)
+    parser.add_argument("--rank", type=int, default=8)
+    parser.add_argument("--ensemble", type=Path, help="an ensemble of adapters on the model")
+    parser.add_argument("--random", action="store_true", help="random experts")
+    parser.add_argument("--tokens", type=int, default=0, help="exactly so many tokens per answer")
+    parser.add_argument("--max-new-tokens", type=int, default=96)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
@@ -180,21 +220,24 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     runtime, base = RuntimeConfig(device=options.device, threads=options.threads), ModelConfig(path=options.model)
     with tempfile.TemporaryDirectory() as name:
-        folder = write_experts(Path(name), options.model, options.experts, options.rank)
+        if options.ensemble:
+            folder = options.ensemble
+        elif options.random:
+            folder = write_experts(Path(name), options.model, options.experts, options.rank)
+        else:
+            folder = boosted(Path(name), options)
         models = {
             "one expert": loading.load(base, runtime, folder / "expert-01"),
             "one after the other": separate(folder, base, runtime),
             "peft's mixed batches": mixed_batches(folder, base, runtime),
             "w2sg": loading.load(ModelConfig(path=str(folder)), runtime),
         }
+    for model in models.values() if options.tokens else ():
+        model.dialogue.stop_ids = frozenset()
     prompts = prompts_of(models["one expert"], options.task, options.questions)
     device = models["one expert"].device
-    works = {
-        name: arm(
-            model, prompts, options.max_new_tokens, runtime, name in ("one after the other", "peft's mixed batches")
-        )
-        for name, model in models.items()
-    }
+    limit, plainly = options.tokens or options.max_new_tokens, ("one after the other", "peft's mixed batches")
+    works = {name: arm(model, prompts, limit, runtime, name in plainly) for name, model in models.items()}
     for work in works.values():
         timed(work, device)  # warm
     seconds: dict[str, list[float]] = {name: [] for name in works}
@@ -221,12 +264,14 @@ def report(
         "device": str(models["one expert"].device),
         "experts": options.experts,
         "questions": options.questions,
-        "tokens_per_label": options.max_new_tokens,
+        "experts_are": "given" if options.ensemble else "random" if options.random else "boosted",
+        "tokens_per_label": {name: sum(map(len, rows)) / options.questions for name, rows in said.items()},
         "seconds_per_label": {name: statistics.median(taken) / options.questions for name, taken in seconds.items()},
         "cost_relative_to_one_expert": {
             name: statistics.median(left / right for left, right in both) for name, both in pairs.items()
         },
         "memory_relative_to_one_expert": weight_bytes(ours) / one,
+        "memory_with_working_copies": working_bytes(ours) / working_bytes(models["one expert"].model),
         "same_responses": {
             name: sum(a == b for a, b in zip(said[name], said["w2sg"], strict=True)) / options.questions
             for name in ("one after the other", "peft's mixed batches")

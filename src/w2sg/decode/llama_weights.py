@@ -96,7 +96,7 @@ class OwnProduct:
         if count * sum(map(sum, sizes)) < sum(outputs * inputs for outputs, inputs in sizes):
             return self
         whole = self.weights[0].new_empty(sum(outputs for outputs, _ in sizes), sizes[0][1])
-        parts = whole.split([outputs for outputs, _ in sizes])
+        parts = torch.split(whole, [outputs for outputs, _ in sizes])
         for part, weight, down, up in zip(parts, self.weights, self.downs, self.ups, strict=True):
             if down is None or up is None:
                 part.copy_(weight)
@@ -214,4 +214,4 @@ class Layer:
         rows."""
         own = {name: getattr(self, name) for name in _PRODUCTS}
         ready = {name: part.for_rows(count) for name, part in own.items() if isinstance(part, OwnProduct)}
-        return replace(self, **ready) if ready else self
+        return replace(self, **ready) if ready else self  # type: ignore[arg-type]

@@ -95,7 +95,8 @@ class _Experts:
         """Return what an expert adds to the mixture: its share of probabilities, or of logits."""
         logits = self.forwards[number].logits(hidden)
         logits = logits.to(self.precision)
-        return (logits if self.logarithms else logits.softmax(-1)).mul_(self.shares[number])
+        part: Tensor = (logits if self.logarithms else logits.softmax(-1)).mul_(self.shares[number])
+        return part
 
 
 class _Batch:
