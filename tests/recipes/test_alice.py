@@ -38,6 +38,17 @@ def test_a_rewrite_that_is_cut_or_unreadable_is_not_learnt() -> None:
     assert Alice().learnt(TASK, QUESTION, SEEN, written("hm", "Answer: 3", cut=1)) is None
 
 
+def test_where_the_demonstration_reasons_a_bare_answer_is_not_learnt() -> None:
+    label = WeakLabel("q", "First 1 + 1 = 2.\nAnswer: 2", "2", (("2", 3),))
+    reasoned, bare = Told("q", (label,), (label,), None), WeakLabel("q", "Answer: 2", "2", (("2", 3),))
+    texts = written("Answer: 2", " \nAnswer: 2", "First 3.\nAnswer: 3")
+    assert Alice().learnt(TASK, QUESTION, reasoned, texts) == "First 3.\nAnswer: 3"
+    assert Alice().learnt(TASK, QUESTION, reasoned, texts[:2]) is None
+    assert Alice(reasoned=False).learnt(TASK, QUESTION, reasoned, texts) == "Answer: 2"
+    assert Alice(check=False).learnt(TASK, QUESTION, reasoned, texts) == "Answer: 2"
+    assert Alice().learnt(TASK, QUESTION, Told("q", (bare,), (bare,), None), texts) == "Answer: 2"
+
+
 def test_without_the_check_the_first_is_learnt_whatever_it_says() -> None:
     assert Alice(check=False, choose="first").learnt(TASK, QUESTION, SEEN, written("hm", "Answer: 3")) == "hm"
     assert Alice(check=False).learnt(TASK, QUESTION, SEEN, written("hm", "oh", "Answer: 3")) == "Answer: 3"

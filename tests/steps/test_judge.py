@@ -134,7 +134,7 @@ def test_a_supervisor_is_asked_where_the_two_differ_and_all_else_is_carried_over
 
 
 def propose(parents: dict[str, Path], folder: Path, *, check: bool = True, bypass: bool = False) -> dict[str, str]:
-    settings = ProposeSettings(choice=Choice(check=check, choose="majority"), bypass=bypass)
+    settings = ProposeSettings(choice=Choice(check=check, reasoned=True, choose="majority"), bypass=bypass)
     step = propose_step(steps_of(parents), settings, "propose")
     step.run(Workspace(folder, parents, RuntimeConfig(), silent))
     found = dict(read_responses(folder))
@@ -161,8 +161,8 @@ def test_what_was_bypassed_is_the_demonstration(parents: dict[str, Path], tmp_pa
 
 def test_a_student_without_any_answer_has_an_empty_one(parents: dict[str, Path], tmp_path: Path) -> None:
     del parents["attempts"]
-    write_rows(parents["rewrites"] / RESPONSES, says("q1", "Answer: 2"))
-    assert set(propose(parents, tmp_path / "out").values()) == {"", "Answer: 2"}
+    write_rows(parents["rewrites"] / RESPONSES, says("q1", "so\nAnswer: 2"))
+    assert set(propose(parents, tmp_path / "out").values()) == {"", "so\nAnswer: 2"}
 
 
 def test_rewrites_out_of_order_are_an_error(parents: dict[str, Path], tmp_path: Path) -> None:

@@ -48,6 +48,9 @@ class Alice(Recipe):
     """Nucleus of the sampling distribution."""
     check: bool = True
     """Learn only rewrites that are finished and give a readable final answer."""
+    reasoned: bool = True
+    """With `check`: where the demonstration holds its reasoning, learn only rewrites that hold theirs. A student that
+    is shown counts may copy the answer that most gave without working it out, and learn to do so."""
     choose: Literal["first", "majority"] = "majority"
     """Of several rewrites learn the first, or the first with their most frequent answer."""
     bypass: bool = False
@@ -122,7 +125,7 @@ class Alice(Recipe):
     @property
     def choice(self) -> Choice:
         """Which of several rewrites is taken."""
-        return Choice(check=self.check, choose=self.choose)
+        return Choice(check=self.check, reasoned=self.reasoned, choose=self.choose)
 
     def steps(
         self, cast: Cast, labels: Mapping[str, Step], student: Node, slice: Slice | None, teachers: Sequence[Node] = ()
@@ -192,7 +195,7 @@ class Alice(Recipe):
         """Return the text to learn on one question, of what was `written`; None where there is none that
         may be learnt."""
         if self.select == "rewrite":
-            chosen = self.choice.of(task, example, written)
+            chosen = self.choice.of(task, example, written, seen.text)
             return None if chosen is None else chosen.text
         return selected(task, example, seen, written, self.choice, split=self.select == "votes")
 

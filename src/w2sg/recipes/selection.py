@@ -35,12 +35,12 @@ def selected(
         split: whether supervisors and rewrites split their vote over all their samples, or give it to the supervisor's
             answer and the chosen rewrite.
     """
-    rewritten = choice.of(task, example, written)
+    rewritten = choice.of(task, example, written, seen.text)
     final = None if rewritten is None else task.parse(rewritten.text, example)
     heard = [label for label in seen.work if label.histogram]
     own = task.parse(seen.attempt, example)
     given = [task.parse(response.text, example) for response in written]
-    fit = [choice.passes(response, answer) for response, answer in zip(written, given, strict=True)]
+    fit = [choice.passes(task, response, answer, seen.text) for response, answer in zip(written, given, strict=True)]
     if split:
         ballots = [shares([*label.histogram, (None, label.unparsed)]) for label in heard]
         ballots.append(shares([(answer if passes else None, 1) for answer, passes in zip(given, fit, strict=True)]))
@@ -55,7 +55,7 @@ def selected(
         if rewritten is not None:
             yield rewritten.text
         yield from (response.text for response, passes in zip(written, fit, strict=True) if passes)
-        if seen.own is not None and choice.passes(seen.own, own):
+        if seen.own is not None and choice.passes(task, seen.own, own, seen.text):
             yield seen.own.text
         for label in heard:
             yield from (label.text, *label.variants)

@@ -24,17 +24,23 @@ class Choice(Config):
 
     check: bool
     """Only rewrites that are finished and give a readable final answer."""
+    reasoned: bool
+    """With `check`: only rewrites that hold their reasoning, where the demonstration they were shown does."""
     choose: Literal["first", "majority"]
     """The first, or the first with their most frequent answer."""
 
-    def passes(self, response: Response, answer: str | None) -> bool:
-        """Whether a response with this parsed answer may be taken at all."""
-        return not self.check or (response.finished and answer is not None)
+    def passes(self, task: Task, response: Response, answer: str | None, shown: str) -> bool:
+        """Whether a response with this parsed answer, to a request that held the demonstration `shown`, may be taken
+        at all."""
+        if not self.check:
+            return True
+        bare = self.reasoned and task.reasons(shown) and not task.reasons(response.text)
+        return response.finished and answer is not None and not bare
 
-    def of(self, task: Task, example: Example, written: Sequence[Response]) -> Response | None:
+    def of(self, task: Task, example: Example, written: Sequence[Response], shown: str) -> Response | None:
         """Return the one that is taken; None where none passes the check."""
         answers = [task.parse(response.text, example) for response in written]
-        fit = [place for place, response in enumerate(written) if self.passes(response, answers[place])]
+        fit = [place for place, response in enumerate(written) if self.passes(task, response, answers[place], shown)]
         if not fit:
             return None
         if self.choose == "majority":
@@ -77,7 +83,7 @@ def run(step: Step, work: Workspace) -> Outcome:
         for seen in told(work.parents, shown):
             chosen = None
             if head is not None and head[0] == seen.id:
-                chosen = settings.choice.of(task, examples[seen.id], head[1])
+                chosen = settings.choice.of(task, examples[seen.id], head[1], seen.text)
                 head = next(rewrites, None)
             taken, kept = taken + (chosen is not None), kept + (chosen is None)
             yield chosen or _standing(seen, shown)

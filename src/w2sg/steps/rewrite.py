@@ -131,6 +131,11 @@ class Told:
         """Return the label of the first supervisor that gave an answer."""
         return next(label for label in self.work if label.histogram)
 
+    @property
+    def text(self) -> str:
+        """The text of the demonstration; empty where nobody was heard."""
+        return self.demonstration().text if self.heard else ""
+
     def demonstrations(self, shown: Shown) -> list[Demonstration]:
         """Return what is shown of every supervisor that gave an answer."""
         return [

@@ -171,6 +171,10 @@ class Task(ABC):
     def __init__(self, config: TaskConfig) -> None:
         self.config = config
 
+    def reasons(self, text: str) -> bool:
+        """Whether a response holds more than its final answer: something stands before the answer's mark."""
+        return bool(text.partition(self.mark)[0].strip())
+
     def instruction(self) -> str:
         """Return the text put after every question: that of the settings, else the task's own."""
         given = self.config.instruction
