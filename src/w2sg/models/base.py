@@ -74,7 +74,8 @@ class RuntimeConfig(Config):
     slots: int = runtime(0, ge=0)
     """Sequences sampled side by side; 0 chooses."""
     draft: int = runtime(0, ge=0, le=16)
-    """Tokens of an ensemble's responses that one expert drafts before all check them together; 0 = none. The responses
+    """Tokens of an ensemble's responses that one expert drafts before all check them together; 0 = as the engine that
+    fits chooses (on a CPU most ensembles of the Llama family draft by themselves, others do not draft). The responses
     stay the same. It pays where passes of the whole ensemble are dear, as of experts that are whole models on a GPU."""
     processes: int = runtime(1, ge=1)
     """Training processes (through torchrun)."""
