@@ -32,9 +32,10 @@ def targets_of(task_name: str, count: int) -> list[Any]:
     from w2sg.tasks import build, task_config
 
     task = build(task_config(task_name))
-    rows = task.load()[-count:]
     return [
-        Target(row.example.id, ask(task.prompt(row.example)), task.gold_response(row.example, row.gold)) for row in rows
+        Target(row.example.id, ask(task.prompt(row.example)), task.gold_response(row.example, row.gold))
+        for row in task.load()[-count:]
+        if row.gold is not None
     ]
 
 
