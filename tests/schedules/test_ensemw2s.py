@@ -134,6 +134,15 @@ def test_presets() -> None:
     assert (uniform.weights, uniform.boosting) == ("uniform", published.boosting)
 
 
+@pytest.mark.parametrize("name", ["ensemw2s", "ensemw2s-classes", "uniform-ensemble"])
+def test_ensembles_are_decoded_greedily_under_every_preset(name: str) -> None:
+    """The one sample at temperature 0.6 is the published setting of Alice's imitation, not of EnsemW2S."""
+    assert method(name, preset="paper").elicit == method(name).elicit == method("imitation").elicit
+    assert method("imitation", preset="paper").elicit != method("imitation").elicit
+    mine = method("mine", {"like": name, "preset": "paper", "elicit": "vote"})
+    assert mine.elicit == method("imitation-vote").elicit
+
+
 @pytest.mark.parametrize(
     ("supervisor", "words"),
     [
