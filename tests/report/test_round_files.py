@@ -4,6 +4,7 @@ were."""
 import numpy as np
 import pytest
 
+from w2sg.decode.config import SamplingConfig
 from w2sg.models.base import ModelConfig
 from w2sg.models.fit_config import FitConfig
 from w2sg.recipes.gold import GoldTargets
@@ -13,6 +14,7 @@ from w2sg.runs.store import Store
 from w2sg.steps.base import Step
 from w2sg.steps.boost_classes import ClassBoostSettings
 from w2sg.steps.boost_files import write_arrays, write_round
+from w2sg.steps.choose import PREFIXES, ChooseSettings, PrefixScore
 from w2sg.steps.ensemble import EnsembleSettings, as_parents
 from w2sg.steps.inputs import TARGETS
 from w2sg.steps.model import ModelRef
@@ -87,3 +89,20 @@ def test_of_two_ensembles_behind_one_another_the_longer_is_told(left):
     assert [len(made.names) for made in reader.behind(fewer.ancestors(), 7)] == [2]
     assert both[0].names[:2] == reader.behind(fewer.ancestors(), 7)[0].names
     assert reader.behind([step for step in whole.ancestors() if step.kind == "targets"], 7) == ()
+
+
+def test_behind_a_choice_of_their_number_stand_all_rounds(left):
+    """The rounds are told as without the choice, and what every first few made of `validate` with them."""
+    store, (whole, _) = left
+    parents = {"task": whole.parents["expert-001"].parents["task"], "model": whole}
+    choose = Step("choose", ChooseSettings(model=REF, sampling=SamplingConfig(max_new_tokens=8)), parents, "how many")
+    scores = [PrefixScore(1, 4, 1, 1, 0.25), PrefixScore(2, 4, 3, 0, 0.75), PrefixScore(3, 4, 3, 0, 0.75)]
+    store.folder(choose).mkdir(parents=True)
+    write_rows(store.folder(choose) / PREFIXES, scores)
+    reader = RoundReader(store)
+    (made,) = reader.behind(choose.ancestors(), 7)
+    (plain,) = reader.behind(whole.ancestors(), 7)
+    assert made.choice is not None
+    assert (made.choice.kept, made.choice.prefixes, made.choice.name) == (2, tuple(scores), choose.fingerprint)
+    assert plain.choice is None
+    assert (made.names, made.rounds, made.heaviest) == (plain.names, plain.rounds, plain.heaviest)

@@ -1,18 +1,20 @@
 """Ensembles made in rounds in the report: means by hand, who shares whose experts, and everything shown and escaped."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from w2sg.records import ItemScore
-from w2sg.report.arms import ArmResult, ExpertPair, RoundsMade, RunMeta
+from w2sg.report.arms import ArmResult, ChoiceMade, ExpertPair, RoundsMade, RunMeta
 from w2sg.report.collect import collect
 from w2sg.report.page import render
 from w2sg.report.results import Results
 from w2sg.report.rounds import rounds_rows, told
 from w2sg.report.schema_rounds import HeavyToken, SeedRound
 from w2sg.report.terminal import show
+from w2sg.steps.choose import PrefixScore
 
 EVIL = "</pre><script>alert(1)</script>{{ 7 * 7 }}"
 HEAVY = HeavyToken(id="q1", question=EVIL, before="He says ", token=EVIL, after="\x1b[31m", weight=4.5, wrong=(1, 2))
@@ -106,6 +108,41 @@ def test_methods_that_share_their_experts_share_a_row():
         ("boosted", "two (the first 2)", "uniform", "both (supervisor 2)"),
     ]
     assert rows({"teacher": [arm("teacher", 0)]}) == []
+
+
+def test_the_number_of_experts_by_hand():
+    """Two seeds, the second of which made two experts only; the student and the experts themselves share the choice."""
+
+    def choice(seed, kept, *right):
+        scores = tuple(PrefixScore(k, 10, r, 10 - r, r / 10) for k, r in enumerate(right, start=1))
+        return ChoiceMade(f"choose{seed}", kept, scores)
+
+    chosen = [replace(FIRST, choice=choice(0, 3, 2, 2, 4)), replace(SECOND, choice=choice(1, 1, 5, 3))]
+    by_method = {
+        "boosted": [arm("boosted", 0, FIRST), arm("boosted", 1, SECOND)],
+        "chosen": [arm("chosen", seed, one) for seed, one in enumerate(chosen)],
+        "itself": [arm("itself", seed, one) for seed, one in enumerate(chosen)],
+    }
+    (row,) = rows(by_method)
+    assert row.used_by == ("boosted", "chosen", "itself")
+    (found,) = row.choices
+    assert (found.used_by, found.n) == (("chosen", "itself"), 10)
+    assert [(one.seed, one.experts, one.of) for one in found.kept] == [(0, 3, 3), (1, 1, 2)]
+    assert [(one.experts, one.seeds, one.kept, one.accuracy, one.unparsed) for one in found.prefixes] == [
+        (1, 2, 1, pytest.approx(0.35), pytest.approx(0.65)),
+        (2, 2, 0, 0.25, 0.75),
+        (3, 1, 1, 0.4, 0.6),
+    ]
+    assert told(row).endswith(
+        "Experts kept by the questions of validate, for chosen, itself: 3 of 3 with seed 0, 1 of 2 with seed 1. Right "
+        "on these 10: 35.0 % with 1, 25.0 % with 2, 40.0 % with 3 (1 of 2 seeds) (the largest was picked as such, so "
+        "it flatters)."
+    )
+    (alone,) = rows({"itself": by_method["itself"]})
+    assert alone.choices[0].used_by == ("itself",)
+    (plain,) = rows({"boosted": by_method["boosted"]})
+    assert plain.choices == ()
+    assert "validate" not in told(plain)
 
 
 def test_what_is_said_of_the_measure():

@@ -48,7 +48,7 @@ def test_committees_have_them_too(tmp_path: Path) -> None:
     "supervisor", ["teacher", {"kind": "boosted", "experts": 1}, {"kind": "boosted", "choose": "validate"}]
 )
 def test_what_is_no_ensemble_of_several_is_refused(supervisor: Any, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"'x' asks for a test of its first few experts .schedule\.prefixes."):
+    with pytest.raises(ConfigError, match=r"'x' asks for a test of its first few experts .*with `choose: all`"):
         plan_of(tmp_path, x={"supervisor": supervisor, "schedule": {"kind": "as-is", "prefixes": True}})
 
 

@@ -11,6 +11,7 @@ from w2sg.records import ItemScore, LabelScore, RewriteScore
 from w2sg.report.schema import CostPart
 from w2sg.report.schema_rounds import HeavyToken, SeedRound
 from w2sg.schedules.base import Below
+from w2sg.steps.choose import PrefixScore
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,23 @@ class ExpertPair:
 
 
 @dataclass(frozen=True)
+class ChoiceMade:
+    """How many first experts were kept with one seed, and what every first few made of `validate`; `name` is the
+    fingerprint of the step that chose."""
+
+    name: str
+    kept: int
+    prefixes: tuple[PrefixScore, ...]
+
+
+@dataclass(frozen=True)
 class RoundsMade:
     """The rounds behind one ensemble with one seed, read from what they wrote.
 
     `names` are the fingerprints of all rounds, also of those that only a failed one calls for; `rounds` are those in
     which an expert was trained, `why` says why no other was; `heaviest` are the heaviest tokens that the last of them
-    was trained under. The other fields are as in `schema_rounds.RoundsRow`.
+    was trained under; `choice` is how many of the experts an arm's supervisor has, where that was chosen. The other
+    fields are as in `schema_rounds.RoundsRow`.
     """
 
     names: tuple[str, ...]
@@ -45,6 +57,7 @@ class RoundsMade:
     why: str = ""
     pairs: tuple[ExpertPair, ...] = ()
     heaviest: tuple[HeavyToken, ...] = ()
+    choice: ChoiceMade | None = None
 
 
 @dataclass(frozen=True)

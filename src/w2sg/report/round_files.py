@@ -1,11 +1,12 @@
 """What the rounds behind an ensemble left in the store: their verdicts, where the weight lay, how alike their experts'
-errors are, and the heaviest tokens in their texts. Read, not measured again; means over seeds are `rounds`'.
+errors are, the heaviest tokens in their texts, and how many experts were kept. Read, not measured again; means over
+seeds are `rounds`'.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -13,17 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2sg.ensemble.distribution import Floats
+from w2sg.ensemble.prefix import fewest_best
 from w2sg.errors import ModelError
 from w2sg.metrics.diversity import Bits, phi
 from w2sg.models.dialogue import Dialogue
 from w2sg.records import Target, by_id
-from w2sg.report.arms import ExpertPair, RoundsMade
+from w2sg.report.arms import ChoiceMade, ExpertPair, RoundsMade
 from w2sg.report.schema_rounds import HeavyToken, SeedRound
 from w2sg.runs.store import Store
 from w2sg.steps.base import Step
 from w2sg.steps.boost import BoostSettings
 from w2sg.steps.boost_classes import ClassBoostSettings
 from w2sg.steps.boost_files import Answer, final_answers, read_answer_rows, read_arrays, read_round
+from w2sg.steps.choose import read_prefix_scores
 from w2sg.steps.first_experts import is_spare
 from w2sg.steps.inputs import read_targets
 
@@ -59,9 +62,8 @@ class RoundReader:
         Raises:
             StoreError: a step is missing or damaged.
         """
-        chains = {
-            tuple(one.fingerprint for one in rounds): rounds for step in steps if (rounds := _experts(step))
-        }  # fmt: skip
+        steps = list(steps)
+        chains = {_names(rounds): rounds for step in steps if (rounds := _experts(step))}
         longest = [
             names
             for names in chains
@@ -70,7 +72,24 @@ class RoundReader:
         for names in longest:
             if names not in self._made:
                 self._made[names] = self._read(chains[names], seed)
-        return tuple(self._made[names] for names in longest)
+        choices = self._choices(steps)
+        return tuple(
+            replace(
+                self._made[names],
+                choice=next((choice for chain, choice in choices.items() if names[: len(chain)] == chain), None),
+            )
+            for names in longest
+        )
+
+    def _choices(self, steps: Iterable[Step]) -> dict[tuple[str, ...], ChoiceMade]:
+        """Return how many experts were kept, by the rounds that made them; the first choice where there are several."""
+        found: dict[tuple[str, ...], ChoiceMade] = {}
+        for step in steps:
+            if step.kind == "choose":
+                scores = tuple(read_prefix_scores(self._store.folder(step)))
+                kept = fewest_best([score.right for score in scores])
+                found.setdefault(_names(_experts(step.parents["model"])), ChoiceMade(step.fingerprint, kept, scores))
+        return found
 
     def _read(self, steps: Sequence[Step], seed: int | None) -> RoundsMade:
         first = steps[0]
@@ -92,7 +111,7 @@ class RoundReader:
             rounds.append(SeedRound(seed=seed, final_answer=share, **_told(told)))
             experts.append(_Expert(told["number"], told["kept"], arrays["wrong"], arrays["drawn"] == 0))
         return RoundsMade(
-            names=tuple(step.fingerprint for step in steps),
+            names=_names(steps),
             asked=sum(not is_spare(step) for step in steps),
             model=Path(settings.model.config.path).name,
             unit="questions" if final is None else "tokens",
@@ -160,6 +179,10 @@ def _experts(step: Step) -> list[Step]:
     return [
         parent for part, parent in sorted(step.parents.items()) if part.startswith("expert-") and parent.kind in _ROUNDS
     ]
+
+
+def _names(rounds: Iterable[Step]) -> tuple[str, ...]:
+    return tuple(step.fingerprint for step in rounds)
 
 
 def _told(told: Mapping[str, object]) -> dict[str, object]:

@@ -7,12 +7,21 @@ What a round left is read by `round_files`; tables are the terminal's and the pa
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 
 from w2sg.ensemble.config import Errors, Measured
-from w2sg.report.arms import ArmResult, RoundsMade
-from w2sg.report.schema_rounds import EndRow, PairRow, RoundRow, RoundsRow, SeedRound
+from w2sg.report.arms import ArmResult, ChoiceMade, RoundsMade
+from w2sg.report.schema_rounds import (
+    ChoiceRow,
+    EndRow,
+    KeptRow,
+    PairRow,
+    PrefixRow,
+    RoundRow,
+    RoundsRow,
+    SeedRound,
+)
 
 _MEASURED: dict[Measured, str] = {
     "in-sample": "on all {}, those that the expert learnt among them (in sample)",
@@ -32,6 +41,7 @@ class _Group:
 
     made: Mapping[int | None, RoundsMade]
     used_by: list[str]
+    choices: dict[str, dict[int | None, ChoiceMade]] = field(default_factory=dict)
 
     def holds(self, made: Mapping[int | None, RoundsMade]) -> bool:
         """Whether the rounds of `made` are the first of this group's in every seed."""
@@ -68,12 +78,13 @@ def rounds_rows(task: str, by_method: Mapping[str, Sequence[ArmResult]]) -> Iter
             heaviest_seed=shown_seed,
             heaviest_round=shown.rounds[-1].number if shown.rounds else 1,
             heaviest=shown.heaviest,
+            choices=tuple(_choices(group.choices)),
         )
 
 
 def told(row: RoundsRow) -> str:
-    """Return what the table of some rounds does not hold: what measured the errors, how alike they are, and where and
-    why boosting ended before its time."""
+    """Return what the table of some rounds does not hold: what measured the errors, how alike they are, where and why
+    boosting ended before its time, and how many experts were kept where that was chosen."""
     weighed = _MEASURED[row.measured].format("answer tokens" if row.unit == "tokens" else "questions")
     said = [f"Errors are measured {weighed}{_COUNTED[row.errors]}."]
     if not row.reweighted:
@@ -86,7 +97,20 @@ def told(row: RoundsRow) -> str:
     if ended:
         seeds = "; ".join(f"seed {end.seed} with round {end.trained}, as {end.why}" for end in ended)
         said.append(f"Boosting ended in {len(ended)} of {len(row.ends)} seeds: {seeds}.")
-    return " ".join(said)
+    return " ".join([*said, *map(_chosen, row.choices)])
+
+
+def _chosen(row: ChoiceRow) -> str:
+    seeds = ", ".join(f"{one.experts} of {one.of} with seed {one.seed}" for one in row.kept)
+    right = ", ".join(
+        f"{100 * one.accuracy:.1f} % with {one.experts}"
+        + (f" ({one.seeds} of {len(row.kept)} seeds)" if one.seeds < len(row.kept) else "")
+        for one in row.prefixes
+    )
+    return (
+        f"Experts kept by the questions of validate, for {', '.join(row.used_by)}: {seeds}. Right on these "
+        f"{row.n:.0f}: {right} (the largest was picked as such, so it flatters)."
+    )
 
 
 def _groups(by_method: Mapping[str, Sequence[ArmResult]]) -> list[_Group]:
@@ -99,9 +123,12 @@ def _groups(by_method: Mapping[str, Sequence[ArmResult]]) -> list[_Group]:
     groups: list[_Group] = []
     for name, found in sorted(sets.items(), key=lambda item: -sum(len(made.names) for made in item[1].values())):
         group = next((group for group in groups if group.holds(found)), None)
+        chosen = {seed: made.choice for seed, made in found.items() if made.choice is not None}
         if group is None:
-            groups.append(_Group(found, [name]))
+            groups.append(_Group(found, [name], {name: chosen} if chosen else {}))
             continue
+        if chosen:
+            group.choices[name] = chosen
         count = max(made.asked for made in found.values())
         whole = max(made.asked for made in group.made.values())
         group.used_by.append(name if count == whole else f"{name} (the first {count})")
@@ -125,6 +152,33 @@ def _rounds(made: Sequence[RoundsMade]) -> Iterator[RoundRow]:
             final_answer=_known([found.final_answer for found in same]),
             mass=_mean(same, "mass"),
             by_seed=tuple(same),
+        )
+
+
+def _choices(by_name: Mapping[str, Mapping[int | None, ChoiceMade]]) -> Iterator[ChoiceRow]:
+    """Yield every choice once, whoever rests on it."""
+    same: dict[tuple[str, ...], list[str]] = {}
+    for name, by_seed in by_name.items():
+        same.setdefault(tuple(one.name for one in by_seed.values()), []).append(name)
+    for names in same.values():
+        by_seed = by_name[names[0]]
+        yield ChoiceRow(
+            used_by=tuple(names),
+            n=fmean(one.prefixes[0].n for one in by_seed.values()),
+            kept=tuple(KeptRow(seed=seed, experts=one.kept, of=len(one.prefixes)) for seed, one in by_seed.items()),
+            prefixes=tuple(_prefixes(list(by_seed.values()))),
+        )
+
+
+def _prefixes(choices: Sequence[ChoiceMade]) -> Iterator[PrefixRow]:
+    for count in range(1, max(len(one.prefixes) for one in choices) + 1):
+        found = [one.prefixes[count - 1] for one in choices if len(one.prefixes) >= count]
+        yield PrefixRow(
+            experts=count,
+            seeds=len(found),
+            kept=sum(one.kept == count for one in choices),
+            accuracy=fmean(score.accuracy for score in found),
+            unparsed=fmean(score.unparsed / score.n for score in found),
         )
 
 

@@ -114,6 +114,45 @@ class HeavyToken(Part):
     """The rounds whose experts get it wrong."""
 
 
+class PrefixRow(Part):
+    """What the first few experts made of the questions of `validate`; means over the seeds that have so many."""
+
+    experts: int
+    """How many experts."""
+    seeds: int
+    """Seeds in which there are so many."""
+    kept: int
+    """Seeds in which so many were kept."""
+    accuracy: float
+    """Share of the questions answered correctly. The largest flatters: it was picked as such."""
+    unparsed: float
+    """Share of the answers that could not be read; they count as wrong."""
+
+
+class KeptRow(Part):
+    """How many experts were kept with one seed."""
+
+    seed: int | None
+    """The seed."""
+    experts: int
+    """How many of the first ones."""
+    of: int
+    """How many there were."""
+
+
+class ChoiceRow(Part):
+    """How many of an ensemble's first experts were kept, by what every first few made of `validate`."""
+
+    used_by: tuple[str, ...]
+    """The methods whose supervisor has the experts so chosen."""
+    n: float
+    """Questions of validate, mean over seeds."""
+    kept: tuple[KeptRow, ...]
+    """Seed by seed, how many were kept."""
+    prefixes: tuple[PrefixRow, ...]
+    """The first expert, the first two, and so on."""
+
+
 class RoundsRow(Part):
     """The experts that were made in rounds for one ensemble, over all seeds."""
 
@@ -151,3 +190,5 @@ class RoundsRow(Part):
     """Its round: the last in which an expert was trained."""
     heaviest: tuple[HeavyToken, ...]
     """The heaviest tokens that this round's expert was trained under, one of each text; empty for equal weights."""
+    choices: tuple[ChoiceRow, ...] = ()
+    """Where the number of experts was chosen: how, once for each way of asking them."""

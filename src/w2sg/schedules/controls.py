@@ -31,7 +31,8 @@ class AsIs(Schedule):
             raise ConfigError(
                 f"The method {parts.name!r} asks for a test of its first few experts (schedule.prefixes), and its "
                 "supervisor is no ensemble that is made of several experts here and keeps them all. Use one (boosted "
-                "or committee, of two experts at least, none chosen or averaged), or leave prefixes out."
+                "or committee, of two experts at least, none chosen or averaged), or leave prefixes out. The first few "
+                "of a chosen ensemble are those of the same with `choose: all`: ask that one for them."
             )
         return Product(node, below=tuple(map(Product, fewer)), below_is="prefix")
 

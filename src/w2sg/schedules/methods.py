@@ -131,13 +131,13 @@ PAPER: dict[str, dict[str, Any]] = {
 }
 """What parts of the named methods are under the preset `paper`, by kind (Wu et al. 2025 and the authors' settings;
 for boosting Agrawal et al. 2024).
-Controls stay as they are: they are ours, and so are the labels of ensembles (`DECODED`). Two things an experiment has to say itself: the address of the helper that
-wrote the published statements (`statement: {kind: endpoint, ...}`), and, for tasks with free answers, clustering by
-embeddings."""
+Controls stay as they are: they are ours; and so does what ensembles are asked for (`DECODED`). Two things an experiment
+has to say itself: the address of the helper that wrote the published statements (`statement: {kind: endpoint, ...}`),
+and, for tasks with free answers, clustering by embeddings."""
 
 DECODED = ("boosted", "boosted-classifier", "committee", "families")
-"""Supervisors that are asked for their labels as without the preset: published EnsemW2S decodes greedily, and what it is
-measured against is labelled alike. The one sample at temperature 0.6 is Wu et al.'s, of a single teacher."""
+"""Supervisors that are asked for their labels as without the preset: published EnsemW2S decodes greedily, and what it
+is measured against is labelled alike. The one sample at temperature 0.6 is Wu et al.'s, of a single teacher."""
 
 
 def method(name: str, changes: Any = None, preset: Preset = "default") -> MethodConfig:
