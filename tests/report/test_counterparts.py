@@ -15,12 +15,29 @@ def test_a_method_of_ones_own_has_its_null_control_by_name():
     assert list(counterparts("mine", ["mine", "mine-shuffled"])) == [null_control("mine")] == ["mine-shuffled"]
 
 
+def made(**changes):
+    """What arms are made of; underscores stand for hyphens."""
+    given = {name.replace("_", "-"): change for name, change in changes.items()}
+    return {name: method(name, change).model_dump(mode="json") for name, change in given.items()}
+
+
+def test_an_arm_that_is_only_called_so_is_no_null_control():
+    called = {"mine": {"like": "alice"}, "mine_shuffled": {"like": "alice-shuffled-order"}}
+    arms = made(**called)
+    assert not is_null("mine-shuffled", arms, arms)
+    assert null_control("mine", arms, arms) not in arms
+    assert "mine-shuffled" in counterparts("mine", arms, arms)  # compared as any other arm
+    arms = made(**called, mute={"like": "alice-shuffled"})
+    assert null_control("mine", arms, arms) == "mute"
+    arms = made(mine={"like": "alice"}, mine_shuffled={"like": "alice-shuffled"}, mute={"like": "alice-shuffled"})
+    assert null_control("mine", arms, arms) == "mine-shuffled"
+
+
 def pairs(**changes):
     """All pairs of a run, its arms being named methods or changed ones; underscores stand for hyphens."""
-    given = {name.replace("_", "-"): change for name, change in changes.items()}
-    methods = {name: method(name, change).model_dump(mode="json") for name, change in given.items()}
-    made = made_of({"methods": methods})
-    return [(name, other) for name in methods for other in counterparts(name, methods, made)]
+    methods = made(**changes)
+    known = made_of({"methods": methods})
+    return [(name, other) for name in methods for other in counterparts(name, methods, known)]
 
 
 FROM_MINI = {"supervisor": {"kind": "teacher", "model": "zoo/mini"}}
@@ -37,6 +54,21 @@ def test_methods_with_the_same_teacher_meet_whatever_they_are_called():
         ("alice-from-mini", "mute"),  # its null control
         ("alice-from-mini", "imitation-from-mini"),
         ("alice-from-mini", "short"),  # one setting differs
+    ]
+
+
+def test_experts_in_the_teachers_place_meet_the_teacher_there_and_imitation_of_them():
+    boosted = {"supervisor": "boosted"}
+    found = pairs(
+        imitation=None, ensemw2s=None, alice=None, from_mini={"like": "alice", **FROM_MINI},
+        both={"like": "alice", **boosted}, cascade_alice=None, cascade={"like": "cascade-alice", **boosted},
+    )  # fmt: skip
+    assert found == [
+        ("alice", "imitation"),
+        ("both", "ensemw2s"),
+        ("both", "alice"),
+        ("cascade-alice", "alice"),
+        ("cascade", "cascade-alice"),
     ]
 
 

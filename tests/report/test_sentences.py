@@ -204,6 +204,56 @@ def test_a_gain_by_reading_without_its_null_control_stays_open():
     assert words not in judge("t", "ood", "x", rows(untuned=(-3, 3)), reads=True).sentence
 
 
+def test_only_the_null_control_is_judged_by_as_one():
+    """An arm that is merely called so says nothing of what the student heard."""
+    compared = rows(untuned=(2, 10), self_distillation=(1, 5), x_shuffled=(-2, 4))
+    found = judge("t", "ood", "x", compared, null="y")
+    assert found.finding == "helped"
+    assert "x-shuffled" not in found.sentence
+    assert "The run holds no y, which" in judge("t", "ood", "x", compared, null="y", reads=True).sentence
+    compared |= rows(y=(-2, 4))
+    found = judge("t", "ood", "x", compared, null="y")
+    assert found.finding == "form only"
+    assert "+1.0 against y (−2.0 to +4.0)" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("intervals", "finding", "shown"),
+    [
+        ({"untuned": (2, 10), "self_distillation": (1, 5)}, "helped", "is better than the untuned student: +6.0"),
+        ({"untuned": (2, 10)}, "elicited", "is better than the untuned student: +6.0"),
+        ({"untuned": (2, 10), "random_labels": (-1, 5)}, "elicited", "is better than the untuned student: +6.0"),
+        (
+            {"untuned": (-2, 1), "imitation": (1, 5)},
+            "damage avoided",
+            "is better than plain imitation, but is not shown to beat the untuned student: +3.0",
+        ),
+        (
+            {"untuned": (-2, 1), "teacher": (1, 5)},
+            "above its teacher only",
+            "is better than the teacher, but not shown to beat the untuned student: +3.0",
+        ),
+        ({"untuned": (-9, -1)}, "harmed", "is below the untuned student: −5.0"),
+        ({"teacher": (-2, 2)}, "no evidence", "is not shown to be better than what it is compared with: 0.0"),
+    ],
+)
+def test_a_supervisor_judged_itself_is_not_spoken_of_as_a_student(intervals, finding, shown):
+    found = judge("t", "ood", "x", rows(**intervals), itself=True)
+    assert found.finding == finding
+    assert found.sentence.startswith(f"x, a supervisor judged itself from which no student learns here, {shown}")
+    assert "labels are not shown" not in found.sentence
+    assert "made the student" not in found.sentence
+    assert "self-distillation, which would show" not in found.sentence
+
+
+def test_supervisors_judged_themselves_are_known_by_their_schedule(results):
+    settings = {"methods": {"imitation": {"supervisor": {"kind": "boosted", "boosting": {"reweight": False}},
+                                          "recipe": {"kind": "imitation"}, "schedule": {"kind": "as-is"}}}}  # fmt: skip
+    judged = results.model_copy(update={"settings": settings})
+    assert all("a supervisor judged itself" in one.sentence for one in verdicts(judged) if one.method == "imitation")
+    assert any("imitation: itself " in line for line in overview(judged))
+
+
 def test_methods_that_read_are_known_by_their_rewrites(results):
     read = RewriteRow(task="world-maths", method="imitation", seeds=1, n=1, taught=1, bypassed=0, shown=None, own=None,
                       learnt=None, flips=(), bins=(), inherited=None, corrected=None, broken=None)  # fmt: skip

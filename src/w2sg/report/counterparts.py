@@ -23,6 +23,7 @@ _RIVALS = {
     "cascade-alice": ("alice", "alice-matched", "cascade-imitation"),
     "cascade-imitation": ("imitation-matched",),
 }
+_ENSEMBLES = ("boosted", "boosted-classifier", "committee", "families")
 _NULLS = ("untuned", "self-distillation", "random-labels")
 
 
@@ -34,13 +35,17 @@ def made_of(settings: Mapping[str, Any]) -> Made:
 
 def null_control(method: str, arms: Collection[str] = (), made: Made | None = None) -> str:
     """Return the name of the arm that does as `method` does, but is shown another question's work: one among `arms`
-    that is made so, else the name that it would have."""
+    that is called or made so, else the name that it would have. An arm that is called so and made otherwise is not."""
     named, known = f"{method}-shuffled", made or {}
-    if named not in arms and method in known and "shuffle" in known[method]["recipe"]:
+    taken = named in arms
+    if taken and is_null(named, arms, made):
+        return named
+    wanted = f"{method} with recipe.shuffle: all" if taken else named
+    if method in known and "shuffle" in known[method]["recipe"]:
         mine = known[method]
-        wanted = {**mine, "recipe": {**mine["recipe"], "shuffle": "all"}}
-        return next((name for name in arms if name != method and known.get(name) == wanted), named)
-    return named
+        shuffled = {**mine, "recipe": {**mine["recipe"], "shuffle": "all"}}
+        return next((name for name in arms if name != method and known.get(name) == shuffled), wanted)
+    return wanted
 
 
 def has_no_teacher(name: str, made: Made | None = None) -> bool:
@@ -70,7 +75,8 @@ def counterparts(method: str, arms: Collection[str], made: Made | None = None) -
 
 def _by_structure(method: str, arms: Collection[str], made: Made) -> Iterator[str]:
     """Yield a method's null control; of the arms with the same supervisor and schedule those that imitate, where it
-    does not; and those after it that differ from it in one setting of elicitation and recipe.
+    does not; where its supervisor is an ensemble, those that differ from it by having the experiment's teacher there;
+    and those after it that differ from it in one setting of elicitation and recipe.
 
     A method that itself differs so from one before it leaves the imitators to that one: with every variant against
     every imitator, Holm's correction would hide what matters.
@@ -87,6 +93,8 @@ def _by_structure(method: str, arms: Collection[str], made: Made) -> Iterator[st
     before = [name for name in kin if order.index(name) < order.index(method)]
     if mine["recipe"]["kind"] != "imitation" and not any(_differ_in_one(mine, made[name]) for name in before):
         yield from (name for name in kin if made[name]["recipe"]["kind"] == "imitation")
+    if mine["supervisor"]["kind"] in _ENSEMBLES and mine["recipe"]["kind"] != "imitation":
+        yield from (name for name in order if name in made and _has_teacher_instead(made[name], mine))
     for name in kin:
         if name not in before and _differ_in_one(mine, made[name]) and method not in _RIVALS.get(name, ()):
             yield name
@@ -96,6 +104,12 @@ def _same_lesson(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two arms let the same supervisor teach in the same schedule, in which a student learns."""
     same: bool = one["supervisor"] == other["supervisor"] and one["schedule"] == other["schedule"]
     return same and one["schedule"]["kind"] not in ("as-is", "ceiling")
+
+
+def _has_teacher_instead(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether `one` does as `other` with the experiment's teacher as its supervisor."""
+    alone = one["supervisor"]["kind"] == "teacher" and not one["supervisor"]["model"]
+    return alone and {**one, "supervisor": None} == {**other, "supervisor": None}
 
 
 def _differ_in_one(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from w2sg.metrics.verdict import points
 from w2sg.report.boosting_controls import Lacking, boosting_controls
-from w2sg.report.counterparts import has_no_teacher, is_null, made_of, null_control
+from w2sg.report.counterparts import Made, has_no_teacher, is_null, made_of, null_control
 from w2sg.report.results import ComparisonRow, Finding, Results, ResultStratum, Verdict
 
 WHERE = {
@@ -36,6 +36,15 @@ _BRIEF: dict[Finding, str] = {
     "harmed": "made the student worse on",
     "null control": "a null control, not judged, on",
 }
+_BRIEF_OF_SUPERVISORS: dict[Finding, str] = {
+    "helped": "itself better than the untuned student and than self-distillation on",
+    "elicited": "itself better than the untuned student, not shown to beat self-distillation, on",
+    "damage avoided": "itself better than imitation, not than the untuned student, on",
+    "above its teacher only": "itself better than the teacher, not shown to beat the untuned student, on",
+    "no evidence": "itself not shown to be better than what it is compared with on",
+    "harmed": "itself below the untuned student on",
+}
+"""What is said instead of supervisors that are judged themselves, so that nobody learns from their labels."""
 _NAMED: dict[Finding, tuple[str, ...]] = {
     "helped": ("untuned", "self-distillation", "random-labels"),
     "elicited": ("untuned", "self-distillation"),
@@ -59,20 +68,33 @@ def verdicts(results: Results) -> Iterator[Verdict]:
             for method in results.methods(task):
                 null = null_control(method, arms, made)
                 rows = {
-                    null_control(method) if row.against == null else row.against: row
+                    row.against: row
                     for row in results.comparisons
                     if (row.task, row.stratum, row.method) == (task, stratum, method)
                 }
                 if rows and method not in results.controls(task) and is_null(method, arms, made):
                     yield _of_null(task, stratum, method, rows, alone=has_no_teacher(method, made))
                 elif method not in results.controls(task) and rows:
-                    lacks = boosting_controls(method, arms, made)
-                    yield judge(task, stratum, method, rows, reads=_reads(results, task, method), lacks=lacks)
+                    yield judge(
+                        task,
+                        stratum,
+                        method,
+                        rows,
+                        null=null,
+                        reads=_reads(results, task, method),
+                        itself=_is_supervisor(method, made),
+                        lacks=boosting_controls(method, arms, made),
+                    )
 
 
 def _reads(results: Results, task: str, method: str) -> bool:
     """Whether the method's student is shown work that a null control would exchange."""
     return any((row.task, row.method) == (task, method) for row in results.rewrites)
+
+
+def _is_supervisor(method: str, made: Made) -> bool:
+    """Whether the method judges a supervisor itself, and no student learns."""
+    return method in made and made[method]["schedule"]["kind"] == "as-is"
 
 
 def overview(results: Results) -> Iterator[str]:
@@ -81,7 +103,7 @@ def overview(results: Results) -> Iterator[str]:
     `before correction` marks a gain that Holm's correction for several comparisons takes back, `one seed` a finding
     that covers the choice of items only.
     """
-    by_method: dict[str, dict[Finding, list[str]]] = {}
+    made, by_method = made_of(results.settings), dict[str, dict[Finding, list[str]]]()
     for one in results.verdict:
         if one.stratum == results.headline(one.task):
             limits = ["before correction"] if one.uncorrected else []
@@ -90,7 +112,8 @@ def overview(results: Results) -> Iterator[str]:
             place = f"{one.task} ({', '.join(limits)})" if limits else one.task
             by_method.setdefault(one.method, {}).setdefault(one.finding, []).append(place)
     for method, found in by_method.items():
-        parts = [f"{_BRIEF[finding]} {_list(found[finding])}" for finding in _BRIEF if finding in found]
+        brief = {**_BRIEF, **(_BRIEF_OF_SUPERVISORS if _is_supervisor(method, made) else {})}
+        parts = [f"{brief[finding]} {_list(found[finding])}" for finding in brief if finding in found]
         yield f"{method}: {'; '.join(parts)}."
 
 
@@ -109,22 +132,32 @@ def judge(
     method: str,
     rows: Mapping[str, ComparisonRow],
     *,
+    null: str = "",
     reads: bool = False,
+    itself: bool = False,
     lacks: Mapping[str, Lacking] | None = None,
 ) -> Verdict:
     """Return the verdict that a method's comparisons, by what it is measured against, support.
 
     Args:
+        null: the name of its null control, or the one that this would have; its own with `-shuffled` when not given.
         reads: whether its student is shown the teacher's work, so that its gain needs a null control.
+        itself: whether it is a supervisor that is judged itself: it has no student, and labels dealt out at random
+            are no control of it.
         lacks: the methods that lack one thing of its boosting each, and what.
     """
-    finding = _finding(rows, null_control(method))
-    said = _claim(finding, method, rows, _once(rows))
+    null, once = null or null_control(method), _once(rows)
+    if itself:
+        finding = _finding({against: row for against, row in rows.items() if against != "random-labels"}, null)
+        said = _claim_of_supervisor(finding, method, rows, once)
+    else:
+        finding = _finding(rows, null)
+        said = _claim(finding, method, rows, once, null)
     parts = [said, *_limits(finding, rows), *_rest(finding, rows), *boosting(rows, lacks or {})]
-    parts += [*_gap(rows), *_missing(rows)]
-    if reads and finding in ("helped", "elicited") and null_control(method) not in rows:
+    parts += [*_gap(rows), *_missing(rows, itself=itself)]
+    if reads and finding in ("helped", "elicited") and null not in rows:
         parts.append(
-            f"The run holds no {null_control(method)}, which is shown the work on another question: whether the "
+            f"The run holds no {null}, which is shown the work on another question: whether the "
             "student heard what it was shown stays open."
         )
     return Verdict(
@@ -178,9 +211,27 @@ def _finding(rows: Mapping[str, ComparisonRow], null: str) -> Finding:
     return "above its teacher only" if "teacher" in gained else "no evidence"
 
 
-def _claim(finding: Finding, method: str, rows: Mapping[str, ComparisonRow], once: str) -> str:
-    """The main sentence, with the comparisons that it rests on."""
-    null = null_control(method)
+def _claim_of_supervisor(finding: Finding, method: str, rows: Mapping[str, ComparisonRow], once: str) -> str:
+    """The main sentence on a supervisor that is judged itself."""
+    measured = _against(rows, _NAMED[finding])
+    match finding:
+        case "helped" | "elicited":
+            shown = "is better than the untuned student"
+        case "damage avoided":
+            but = "is below" if rows["untuned"].high < 0 else "is not shown to beat"
+            shown = f"is better than plain imitation, but {but} the untuned student"
+        case "above its teacher only":
+            but = ", but not shown to beat the untuned student" if "untuned" in rows else ""
+            shown = f"is better than the teacher{but}"
+        case "harmed":
+            shown = "is below the untuned student"
+        case _:
+            shown = "is not shown to be better than what it is compared with"
+    return f"{method}, a supervisor judged itself from which no student learns here, {shown}{once}: {measured}."
+
+
+def _claim(finding: Finding, method: str, rows: Mapping[str, ComparisonRow], once: str, null: str) -> str:
+    """The main sentence on a student, with the comparisons that it rests on."""
     measured = _against(rows, (*_NAMED[finding], *([null] if finding in ("helped", "form only") else [])))
     match finding:
         case "helped":
@@ -290,8 +341,8 @@ def _gap(rows: Mapping[str, ComparisonRow]) -> Iterator[str]:
         yield f"Gap to the ceiling recovered (PGR): {value} % ({low} to {high})."
 
 
-def _missing(rows: Mapping[str, ComparisonRow]) -> Iterator[str]:
+def _missing(rows: Mapping[str, ComparisonRow], *, itself: bool) -> Iterator[str]:
     if "untuned" not in rows:
         yield "The run holds no untuned student, without which no gain can be read."
-    elif "self-distillation" not in rows:
+    elif "self-distillation" not in rows and not itself:
         yield "The run holds no self-distillation, which would show how much the student gains without any teacher."
