@@ -15,18 +15,19 @@ from w2sg.runs.plan import make_plan
 from w2sg.runs.runner import run_steps
 from w2sg.runs.store import Store
 from w2sg.steps.boost_files import read_arrays, read_round
+from w2sg.steps.choose import read_prefix_scores
 
 SUPERVISOR = {"experts": 2, "boosting": {"prior": "vocabulary", "draw": "count", "measured": "in-sample"}}
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """The plan, the store and the results of two experts judged themselves, with their prefixes, and two without
-    boosting."""
+    """The plan, the store and the results of two experts judged themselves, with their prefixes, as many of them as do
+    best on validate, and two without boosting."""
     folder = tmp_path_factory.mktemp("boosted")
-    rows = [{"question": f"<b>{n}</b> plus {n}?", "answer": str(2 * n), "id": f"q{n}"} for n in range(16)]
+    rows = [{"question": f"<b>{n}</b> plus {n}?", "answer": str(2 * n), "id": f"q{n}"} for n in range(18)]
     (folder / "gold.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    split = {"supervise": 8, "validate": 0, "transfer": 2, "test_id": 6, "near_duplicates": "exact"}
+    split = {"supervise": 8, "validate": 2, "transfer": 2, "test_id": 6, "near_duplicates": "exact"}
     task = {"kind": "file", "name": "sums", "labelled": str(folder / "gold.jsonl"), "grader": "numeric"}
     experiment = Experiment.parse(
         {
@@ -36,13 +37,14 @@ def run(tmp_path_factory):
             "student": "zoo/nano",
             "methods": {
                 "ensemw2s-experts": {"supervisor": SUPERVISOR, "schedule": {"prefixes": True}},
+                "ensemw2s-chosen-experts": {"supervisor": SUPERVISOR},
                 "uniform-ensemble-experts": {
                     "like": "uniform-ensemble", "supervisor": {"experts": 2}, "schedule": "as-is",
                 },
             },
             "controls": [],
             "max_new_tokens": 4,
-            "teacher_fit": {"learning_rate": 3.0e-3, "epochs": 5, "batch_size": 4},
+            "teacher_fit": {"learning_rate": 3.0e-3, "epochs": 2, "batch_size": 4},
         },
         "the test",
     )  # fmt: skip
@@ -55,7 +57,8 @@ def run(tmp_path_factory):
 def test_what_the_rounds_left_is_in_the_results(run):
     plan, store, results = run
     (row,) = results.rounds
-    assert (row.used_by, row.model, row.asked, row.measured) == (("ensemw2s-experts",), "nano", 2, "in-sample")
+    assert row.used_by == ("ensemw2s-experts", "ensemw2s-chosen-experts")
+    assert (row.model, row.asked, row.measured) == ("nano", 2, "in-sample")
     folders = [store.folder(step) for step in plan.steps if step.kind == "boost"]
     assert len(folders) == len(row.rounds) == 2
     for folder, one in zip(folders, row.rounds, strict=True):
@@ -73,6 +76,19 @@ def test_what_the_rounds_left_is_in_the_results(run):
         assert pair.unlearnt is None
     assert row.rounds[0].final_answer == pytest.approx(row.final_tokens)  # the first weights are equal
     assert [(end.seed, end.trained, end.why) for end in row.ends] == [(0, 2, "")]
+
+
+def test_how_many_experts_were_kept_is_told_with_what_every_first_few_made_of_validate(run):
+    plan, store, results = run
+    ((choice,),) = [row.choices for row in results.rounds]
+    (step,) = [step for step in plan.steps if step.kind == "choose"]
+    scores = read_prefix_scores(store.folder(step))
+    assert (choice.used_by, choice.n) == (("ensemw2s-chosen-experts",), 2)
+    assert [(one.experts, one.accuracy) for one in choice.prefixes] == [(one.experts, one.accuracy) for one in scores]
+    assert [(one.seed, one.experts, one.of) for one in choice.kept] == [
+        (0, store.record(step)["summary"]["experts"], 2)
+    ]
+    assert "Experts kept by the questions of validate, for ensemw2s-chosen-experts: " in render(results)
 
 
 def test_the_heaviest_tokens_stand_in_their_texts(run):
