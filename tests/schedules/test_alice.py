@@ -1,11 +1,10 @@
-"""Whole runs of Alice and its cascade on scripted models: who is asked what, who learns what, what is refused."""
+"""Whole runs of Alice on scripted models: who is asked what, who learns what, what is refused."""
 
 from __future__ import annotations
 
 import io
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -13,8 +12,8 @@ from rich.console import Console
 import scripted_world
 from fault_server import running
 from runs_tree import stopped_on_the_way, tree
+from scripted_runs import labels_of, plan_of, run, step_of
 from w2sg.errors import ConfigError, DataError, ModelError
-from w2sg.models.base import RuntimeConfig
 from w2sg.report.collect import collect
 from w2sg.report.gather import gather, identity
 from w2sg.report.page import render
@@ -22,10 +21,8 @@ from w2sg.report.results import Results
 from w2sg.report.terminal import show
 from w2sg.runs.experiment import Experiment
 from w2sg.runs.forecast import forecast
-from w2sg.runs.plan import Arm, Plan, make_plan
-from w2sg.runs.runner import run_steps
+from w2sg.runs.plan import make_plan
 from w2sg.runs.store import Store
-from w2sg.steps.base import Step
 from w2sg.steps.inputs import (
     read_examples,
     read_label_scores,
@@ -37,25 +34,6 @@ from w2sg.steps.inputs import (
 )
 
 MIDDLE = "scripted:scripted_world:middle"
-
-
-def plan_of(folder: Path, methods: Any, **changes: Any) -> Plan:
-    data = scripted_world.experiment(folder / "data", methods=methods, **{"seeds": [0], "controls": [], **changes})
-    return make_plan(Experiment.parse(data, "the test"))
-
-
-def run(plan: Plan, folder: Path) -> Store:
-    store = Store(folder / "store")
-    run_steps(plan.steps, store, RuntimeConfig(), workers=1)
-    return store
-
-
-def step_of(arm: Arm, kind: str) -> list[Step]:
-    return [step for step in arm.scores.ancestors() if step.kind == kind]
-
-
-def labels_of(arm: Arm, role: str = "transfer") -> list[Step]:
-    return [step for step in step_of(arm, "label") if step.parents["samples"].settings.roles == (role,)]  # type: ignore[attr-defined]
 
 
 def test_the_student_learns_what_it_wrote_itself(tmp_path: Path) -> None:
@@ -175,78 +153,6 @@ def test_the_paper_copies_what_the_teacher_is_agreed_on(tmp_path: Path) -> None:
         if score.bypassed:
             assert targets[score.id].response == labels[score.id].text
         assert score.taught == bool(labels[score.id].histogram)
-
-
-def test_a_cascade_teaches_every_rung_from_its_own_questions(tmp_path: Path) -> None:
-    plan = plan_of(tmp_path, ["cascade-alice", "cascade-imitation", "alice-matched"], intermediates=[MIDDLE, MIDDLE])
-    store = run(plan, tmp_path)
-    cascade, imitation, matched = plan.arms
-
-    def taught(arm: Arm) -> list[set[str]]:
-        fits = [step for step in step_of(arm, "fit") if "samples" not in step.parents]
-        return [{target.id for target in read_targets(store.folder(step.parents["targets"]))} for step in fits]
-
-    gold, first, second, third = taught(cascade)
-    everything = {example.id for example in read_examples(store.folder(cascade.task_step), ("transfer",))}
-    assert not first & second and not second & third and not first & third  # noqa: PT018
-    assert first | second | third <= everything
-    assert not gold & everything
-    asked = [{label.id for label in read_labels(store.folder(step))} for step in labels_of(cascade)]
-    assert [len(ids) for ids in asked] == [5, 5, 4]
-    assert set.union(*asked) == everything
-    assert [ids <= wanted for ids, wanted in zip(taught(cascade)[1:], asked, strict=True)] == [True] * 3
-    assert [ids <= wanted for ids, wanted in zip(taught(imitation)[1:], asked, strict=True)] == [True] * 3
-    assert taught(matched)[1] <= asked[-1]
-    fits = step_of(cascade, "fit")
-    assert all("model" not in step.parents for step in fits)  # every rung starts untouched
-    assert [step.parents["samples"].parents["model"].fingerprint for step in labels_of(cascade)] == [
-        step.fingerprint for step in fits[:3]
-    ]
-
-
-def test_every_rung_of_a_cascade_is_graded_and_only_the_last_is_compared(tmp_path: Path) -> None:
-    plan = plan_of(tmp_path, ["cascade-alice"], intermediates=[MIDDLE, MIDDLE], controls=["teacher", "untuned"])
-    store = run(plan, tmp_path)
-    arms, meta = gather(plan, store)
-    results = collect(arms, meta, resamples=50)
-    assert results.methods("sums") == ["teacher", "untuned", "cascade-alice"]
-    cascade = next(arm for arm in arms if arm.method == "cascade-alice")
-    assert [(row.rung, row.student, row.labels) for row in results.rungs] == [
-        (1, MIDDLE, 5), (2, MIDDLE, 5), (3, "scripted:scripted_world:strong", 4),
-    ]  # fmt: skip
-    for row, rung in zip(results.rungs, (*cascade.below, cascade), strict=True):
-        assert row.accuracies[-1].accuracy == sum(score.correct for score in rung.scores) / 14
-        assert row.labels_right is not None
-        assert row.labels_right.value == pytest.approx(sum(one.correct for one in rung.labels) / row.labels)
-    names = {name for row in results.reliability for name in row.used_by}
-    assert names == {f"cascade-alice (rung {number} of 3)" for number in (1, 2, 3)}
-    graded = {rung.steps[-1] for rung in cascade.below}
-    assert not graded & set(cascade.steps)  # grading a rung is no part of what the cascade costs
-    assert "sealed gold" not in " ".join(note.text for note in results.notes)
-
-
-def test_rungs_may_share_their_questions(tmp_path: Path) -> None:
-    changes = {"schedule": {"questions": "reuse"}, "like": "cascade-alice"}
-    plan = plan_of(tmp_path, {"shared": changes}, intermediates=MIDDLE)
-    store = run(plan, tmp_path)
-    assert {len(list(read_labels(store.folder(step)))) for step in labels_of(plan.arms[0])} == {14}
-
-
-def test_a_cascade_without_rungs_or_with_too_few_questions_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"'cascade-alice' needs models between .* intermediates: \[zoo/micro\]"):
-        plan_of(tmp_path, ["cascade-alice"])
-    with pytest.raises(ConfigError, match="has 14 transfer questions, and the cascade 'cascade-alice' has 16 rungs"):
-        plan_of(tmp_path, ["cascade-alice"], intermediates=[MIDDLE] * 15)
-
-
-def test_a_cascade_finds_too_few_questions_in_a_pool(tmp_path: Path) -> None:
-    data = scripted_world.experiment(
-        tmp_path / "data", methods=["cascade-alice"], controls=[], seeds=[0], intermediates=[MIDDLE] * 5
-    )
-    data["tasks"][0] |= scripted_world.write_files(tmp_path / "data", 40, 4)
-    data["tasks"][0]["split"] |= {"transfer": "rest"}
-    with pytest.raises(DataError, match=r"There are 4 transfer questions to be cut in 6 parts"):
-        run(make_plan(Experiment.parse(data, "the test")), tmp_path)
 
 
 def test_several_teachers_are_heard_together(tmp_path: Path) -> None:

@@ -7,36 +7,17 @@ from typing import Any
 
 import pytest
 
-import scripted_world
 from runs_tree import stopped_on_the_way, tree
-from w2sg.models.base import RuntimeConfig
+from scripted_runs import plan_of, run, step_of
 from w2sg.report.collect import collect
 from w2sg.report.gather import gather
-from w2sg.runs.experiment import Experiment
 from w2sg.runs.forecast import forecast
-from w2sg.runs.plan import Arm, Plan, make_plan
-from w2sg.runs.runner import run_steps
+from w2sg.runs.plan import Arm
 from w2sg.runs.store import Store
-from w2sg.steps.base import Step
 from w2sg.steps.inputs import read_labels, read_responses, read_scores, read_targets
 from w2sg.steps.judge import read_judgements
 
 MIDDLE = "scripted:scripted_world:middle"
-
-
-def plan_of(folder: Path, methods: Any, **changes: Any) -> Plan:
-    data = scripted_world.experiment(folder / "data", methods=methods, **{"seeds": [0], "controls": [], **changes})
-    return make_plan(Experiment.parse(data, "the test"))
-
-
-def run(plan: Plan, folder: Path) -> Store:
-    store = Store(folder / "store")
-    run_steps(plan.steps, store, RuntimeConfig(), workers=1)
-    return store
-
-
-def of_kind(arm: Arm, kind: str) -> list[Step]:
-    return [step for step in arm.scores.ancestors() if step.kind == kind]
 
 
 def texts(arm: Arm, store: Store) -> dict[str, str]:
@@ -49,7 +30,7 @@ def samples_of(arm: Arm, store: Store) -> dict[str, list[str]]:
     """The supervisor's samples of the transfer questions."""
     (step,) = {
         step.parents["samples"].fingerprint: step.parents["samples"]
-        for step in of_kind(arm, "label")
+        for step in step_of(arm, "label")
         if step.parents["samples"].settings.roles == ("transfer",)  # type: ignore[attr-defined]
     }.values()
     return {id: [row.text for row in rows] for id, rows in read_responses(store.folder(step))}
@@ -64,13 +45,13 @@ def test_a_vote_that_stops_early_takes_the_beginning_of_all_samples(tmp_path: Pa
     all_of_them, some = samples_of(full, store), samples_of(adaptive, store)
     assert list(some) == list(all_of_them)
     assert all(rows == all_of_them[id][: len(rows)] for id, rows in some.items())
-    (sampled,) = [step for step in of_kind(adaptive, "sample") if step.settings.identity()["roles"] == ["transfer"]
+    (sampled,) = [step for step in step_of(adaptive, "sample") if step.settings.identity()["roles"] == ["transfer"]
                   and "stopping" in step.settings.identity()]  # fmt: skip
     summary = store.record(sampled)["summary"]
     assert summary["responses"] == sum(map(len, some.values())) < 14 * 60
     assert summary["settled"] > 0
     assert store.record(sampled)["cost"]["tokens_sampled"] > 0
-    (label,) = [step for step in of_kind(adaptive, "label") if step.parents["samples"] is sampled]
+    (label,) = [step for step in step_of(adaptive, "label") if step.parents["samples"] is sampled]
     for one in read_labels(store.folder(label)):
         assert sum(count for _, count in one.histogram) + one.unparsed == len(some[one.id])
         assert one.statement.startswith(f"Asked {len(some[one.id])} times, I ")
@@ -82,13 +63,13 @@ def test_a_selected_text_is_of_one_of_the_three(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, {"alice": {}, "alice-selected": {}, "by-votes": votes})
     store = run(plan, tmp_path)
     alice, selected, _ = plan.arms
-    steps = {kind: {step.fingerprint for step in of_kind(alice, kind)} for kind in ("sample", "rewrite", "label")}
+    steps = {kind: {step.fingerprint for step in step_of(alice, kind)} for kind in ("sample", "rewrite", "label")}
     for arm in plan.arms[1:]:
         for kind, shared in steps.items():  # all but the choice is done once
-            made = {step.fingerprint for step in of_kind(arm, kind) if "transfer" in str(step.settings.identity())}
+            made = {step.fingerprint for step in step_of(arm, kind) if "transfer" in str(step.settings.identity())}
             assert kind == "label" or made <= shared
         assert set(texts(arm, store)) >= set(texts(alice, store))
-    (rewrites,) = of_kind(selected, "rewrite")
+    (rewrites,) = step_of(selected, "rewrite")
     written = dict(read_responses(store.folder(rewrites)))
     attempts = dict(read_responses(store.folder(rewrites.parents["attempts"])))
     labels = {label.id: label for label in read_labels(store.folder(rewrites.parents["labels"]))}
@@ -104,9 +85,9 @@ def test_an_exchange_stands_still_where_the_two_agree(tmp_path: Path) -> None:
     assert forecast(plan, Store(tmp_path / "none"))
     store = run(plan, tmp_path)
     alice, turns = plan.arms
-    assert [len(of_kind(turns, kind)) for kind in ("rewrite", "propose", "judge")] == [3, 3, 3]
-    rewrites, proposals, judges = (of_kind(turns, kind) for kind in ("rewrite", "propose", "judge"))
-    assert rewrites[0].fingerprint == of_kind(alice, "rewrite")[0].fingerprint
+    assert [len(step_of(turns, kind)) for kind in ("rewrite", "propose", "judge")] == [3, 3, 3]
+    rewrites, proposals, judges = (step_of(turns, kind) for kind in ("rewrite", "propose", "judge"))
+    assert rewrites[0].fingerprint == step_of(alice, "rewrite")[0].fingerprint
     asked = [{id for id, _ in read_responses(store.folder(step))} for step in rewrites]
     said = [{id: rows[0].text for id, rows in read_responses(store.folder(step))} for step in proposals]
     judged = [{one.id: one for one in read_judgements(store.folder(step))} for step in judges]
@@ -154,19 +135,19 @@ def test_an_exchange_goes_with_every_other_part(tmp_path: Path, changes: dict[st
     assert len(read_scores(store.folder(plan.arms[0].scores))) == 14
     last = changes.get("recipe", {}).get("keep") == "last"
     lessons = 2 if "schedule" in changes else 1
-    assert len(of_kind(plan.arms[0], "judge")) == lessons * (1 if last else 2)  # the last answers need no judge then
+    assert len(step_of(plan.arms[0], "judge")) == lessons * (1 if last else 2)  # the last answers need no judge then
 
 
 def test_several_supervisors_judge_each_for_itself(tmp_path: Path) -> None:
     both = {"kind": "several", "members": ["teacher", {"kind": "teacher", "model": MIDDLE}]}
     plan = plan_of(tmp_path, {"two": {"like": "alice-multi-turn", "supervisor": both}})
     store = run(plan, tmp_path)
-    judges = of_kind(plan.arms[0], "judge")
+    judges = step_of(plan.arms[0], "judge")
     assert len(judges) == 4
     assert len({step.parents["model"].fingerprint for step in judges}) == 2
     assert len({step.settings.identity()["seed"] for step in judges}) == 4  # for each supervisor and turn
     first, second = ({one.id: one for one in read_judgements(store.folder(step))} for step in judges[:2])
-    asked = {id for id, _ in read_responses(store.folder(of_kind(plan.arms[0], "rewrite")[1]))}
+    asked = {id for id, _ in read_responses(store.folder(step_of(plan.arms[0], "rewrite")[1]))}
     assert asked == {id for id in first if not (first[id].agreed and second[id].agreed)}
     assert len(read_scores(store.folder(plan.arms[0].scores))) == 14
 
