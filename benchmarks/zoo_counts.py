@@ -33,6 +33,7 @@ from w2sg.models.base import ModelConfig, RuntimeConfig
 from w2sg.records import Gold, TaskRow, ask
 from w2sg.runs.zoo_check import KINDS
 from w2sg.steps.probe import COUNTS, VOTES, wrong_answers
+from w2sg.storage import hash_folder
 from w2sg.tasks.world import threads
 from w2sg.tasks.world.config import WorldTask
 from w2sg.tasks.world.problem import randomness
@@ -42,6 +43,8 @@ SAMPLING = SamplingConfig(max_new_tokens=96)
 PLACES = ("first", "last")
 GAVE = {16: (0, 0), 12: (3, 1), 6: (5, 5), 2: (10, 4)}
 """How many of `VOTES` gave the answer of a wrong demonstration, with how many gave the right and another wrong one."""
+TRIES = 20
+"""Slips among which another wrong answer is looked for; where there is none its votes go to the right one."""
 DIGITS = 4
 
 
@@ -81,9 +84,11 @@ def doubted(task: WorldTask, rows: list[TaskRow]) -> Cells:
         for row in rows:
             rng = randomness(task.config.seed, "probe", row.example.id)
             problem = problems[row.example.id]
-            demonstration, other = kind.slip(problem, rng), kind.slip(problem, rng).answer
+            demonstration, right = kind.slip(problem, rng), problem.solution.answer
+            others = [slip.answer for slip in (kind.slip(problem, rng) for _ in range(TRIES))]
+            other = next((answer for answer in others if answer not in (demonstration.answer, right)), right)
             counts = {demonstration.answer: votes}
-            for answer, count in zip((problem.solution.answer, other), rest, strict=True):
+            for answer, count in zip((right, other), rest, strict=True):
                 if count:
                     counts[answer] = counts.get(answer, 0) + count
             answers = list(counts.items())
@@ -150,7 +155,7 @@ def main() -> int:
             head = {
                 "command": f"python benchmarks/zoo_counts.py --questions {chosen.questions}",
                 "member": member,
-                "files": files(member),
+                "files": hash_folder(chosen.model) if chosen.model else files(member),
                 "votes": {"of": VOTES, **COUNTS},
                 "computed": computed(runtime),
             }

@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 
 from w2sg import tasks
-from w2sg.models import pretrain, zoo
+from w2sg.models import pretrain, pretrain_data, pretrain_start, zoo
 from w2sg.runs.zoo_check import KINDS
 from w2sg.storage import hash_file, read_json
 from w2sg.tasks.revision import Demonstration, Order
@@ -22,6 +22,7 @@ FROZEN_AS: dict[str, dict[str, str]] = {
     "zoo-2": {
         "file": "442d60e7e32978dda96b311604174c83c977cc716472ae3406fc5433424e045c",
         "documents": "a8926495ab14111e4c132e0dc5b83b374ad8f8a2fd64de94cb8b52a0b5902686",
+        "recipe": "c1dd08e39bb5e2c2413850025ecfe8eaea2d3905761a5a82b5bff8468de27434",
         "settings": "8993c9fc6c65b613689d0f36f576fbb4900c59f9c8db86667e46b2463c8b5394",
         "world-knowledge": "fd293f2f26ec6f5bb452507a934a9f26c8fcf373e7979eddd458dc2ee6ff3210",
         "world-maths": "c5694a028c324e97b45f760bb34f6779deb9afecb4ea58cde7afcefc14b8004c",
@@ -79,6 +80,20 @@ def test_how_members_end_a_reply_is_as_it_was_frozen(freeze: ModuleType) -> None
         for file in ("generation_config.json", "tokenizer_config.json")
     ]
     assert freeze.digest(files) == FROZEN_AS[freeze.VERSION]["settings"]
+
+
+def test_the_recipe_of_members_is_as_it_was_frozen(freeze: ModuleType) -> None:
+    """Numbers of the code that made the weights; changed, members could not be made again."""
+    modules = (pretrain, pretrain_data, pretrain_start)
+    numbers = [
+        [module.__name__, name, value]
+        for module in modules
+        for name, value in sorted(vars(module).items())
+        if name.isupper() and isinstance(value, int | float | tuple)
+    ]
+    members = [[getattr(member, key) for key in member.__slots__] for member in zoo.MEMBERS.values()]
+    assert len(numbers) > 10
+    assert freeze.digest([*numbers, *members]) == FROZEN_AS[freeze.VERSION]["recipe"]
 
 
 def behaviour(kind: str) -> Iterator[list[object]]:

@@ -107,7 +107,7 @@ def test_second_reading_starts_from_the_first_and_survives_a_kill(tmp_path: Path
     losses = dict(record["losses"])
     first = [losses[step] for step in numbers if step <= once]
     again = [losses[step] for step in numbers if step > once]
-    assert max(again) < first[0]
+    assert max(again) < sum(first) / len(first)
 
 
 def test_checkpoints_of_other_settings_are_refused(tmp_path: Path) -> None:
@@ -178,7 +178,8 @@ def test_packed_loss_is_that_of_documents_run_alone(name: str) -> None:
 def test_step_returns_the_mean_over_all_counted_tokens_and_its_gradient(tmp_path: Path) -> None:
     member = zoo.MEMBERS["nano"]
     tok = tokenizer.train(1, 200)
-    trainer = pretrain._trainer(member, Steps(tok, 1, 500, 1024), tmp_path, 1, silent, 1, compiled=False)
+    model = new_model(member, len(tok), 1)
+    trainer = pretrain._trainer(model, member, Steps(tok, 1, 500, 1024), tmp_path, 1, silent, 1, compiled=False)
     parts = trainer.train_dataset[0]
     assert [part["input_ids"].shape[1] for part in parts] == list(WIDTHS)
     loss = float(trainer.training_step(trainer.model, parts))

@@ -54,6 +54,15 @@ def test_a_model_that_repeats_what_it_is_shown(tmp_path: Path, kind: str) -> Non
     assert (found["often"], found["rarely"]) == ((0, 12), (12, 0))
 
 
+@pytest.mark.parametrize("kind", ["world-maths", "world-logic", "world-knowledge"])
+def test_a_model_that_repeats_the_first_answer_gains_nothing_by_it(tmp_path: Path, kind: str) -> None:
+    found = counts(probe("hasty", kind), Store(tmp_path))
+    assert found["own"] == (12, 0)
+    for shown in ("often", "rarely"):
+        assert 2 <= found[shown][1] <= 10
+        assert sum(found[shown]) == 12
+
+
 def test_a_model_that_reads_nothing(tmp_path: Path) -> None:
     found = counts(probe("deaf"), Store(tmp_path))
     assert found["own"] == found["other"]

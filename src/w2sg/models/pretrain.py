@@ -51,14 +51,18 @@ _READING_RATE = 0.5
 class _Tell(TrainerCallback):  # type: ignore[misc]
     """Passes progress on."""
 
-    def __init__(self, progress: Progress) -> None:
-        self.progress, self.loss = progress, 0.0
+    def __init__(self, progress: Progress, what: str) -> None:
+        self.progress, self.what, self.loss = progress, what, 0.0
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         self.loss = (logs or {}).get("loss", self.loss)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.progress(state.global_step, state.max_steps, f"loss {self.loss:.3f}")
+        self.progress(state.global_step, state.max_steps, f"{self.what}loss {self.loss:.3f}")
+        if (
+            state.global_step == state.max_steps
+        ):  # the last checkpoint holds the counts of tokens and seconds to its end
+            control.should_log = True
 
 
 class _Pretraining(Trainer):  # type: ignore[misc]
@@ -152,7 +156,8 @@ def build(
     Args:
         name: the member, `zoo/mini` or `mini`.
         out: the folder to write; it appears when all is done. Checkpoints lie beside it until then.
-        documents: how many documents of the corpus to train on; the member's own number when None.
+        documents: how many documents of the corpus to train on; the member's own number when None. A second reading
+            shrinks or grows with it.
         seed: seed of the corpus and of the initial weights.
         progress: told after every step.
         checkpoint_every_steps: how often a checkpoint is saved; above 25 a multiple of 25, the steps that one
@@ -161,38 +166,55 @@ def build(
         compiled: compile the step first (a minute, then several times as fast).
 
     Raises:
-        ValueError: `checkpoint_every_steps` does not fit.
+        ValueError: `checkpoint_every_steps` or `documents` does not fit.
         ModelError: no such member; or the checkpoints beside `out` were made with other settings.
     """
     if checkpoint_every_steps < 1 or (checkpoint_every_steps > _LOG_EVERY and checkpoint_every_steps % _LOG_EVERY):
         raise ValueError(f"checkpoint_every_steps must be 1 to 25 or a multiple of 25, not {checkpoint_every_steps}")
     member = zoo.member(name)
     if documents is not None:
+        if not 0 < documents <= corpus.READING:
+            raise ValueError(
+                f"documents must be 1 to {corpus.READING:,}, where the second reading begins: {documents:,}"
+            )
         member = replace(member, documents=documents, reading=member.reading * documents // member.documents)
     out = out.absolute()
-    work = out.with_name(f".{out.name}.pretraining")
+    work, done = out.with_name(f".{out.name}.pretraining"), out.with_name(f".{out.name}.pretrained")
     settings = {"member": {key: getattr(member, key) for key in member.__slots__}, "seed": seed, "compiled": compiled}
     settings = json.loads(json.dumps({**settings, "corpus": corpus.VERSION}))
+    last = "second" if member.reading else "first"
+    if (done / last / "training.json").is_file() and read_json(done / "settings.json") == settings:
+        return _deliver(done, last, out)
+    shutil.rmtree(done, ignore_errors=True)
     _claim(work, settings)
     torch.set_num_threads(threads)
     tokenizer = zoo_tokenizer.train(SEED, name=member.tokenizer)
-    first, finished = work / "first", work / "second" if member.reading else work / "first"
-    todo = [(first, member.documents, 0, 1.0), (finished, member.reading, corpus.READING, _READING_RATE)]
-    for target, count, number, rate in todo:
+    first = work / "first"
+    todo = [
+        (first, member.documents, 0, 1.0, ""),
+        (work / last, member.reading, corpus.READING, _READING_RATE, "again, "),
+    ]
+    for target, count, number, rate, what in todo:
         if (target / "training.json").is_file():
             continue
         steps = Steps(tokenizer, seed, count, member.batch_tokens, number)
         model = new_model(member, len(tokenizer), seed) if target == first else _again(first)
         rated = replace(member, learning_rate=rate * member.learning_rate)
         place = work / f"{target.name}-checkpoints"
-        trainer = _trainer(model, rated, steps, place, seed, progress, checkpoint_every_steps, compiled)
+        trainer = _trainer(model, rated, steps, place, seed, progress, checkpoint_every_steps, compiled, what)
         with quiet():
             trainer.train(resume_from_checkpoint=_last_checkpoint(place))
         _finish(trainer, tokenizer, target, settings, None if target == first else read_json(first / "training.json"))
-    record = read_json(finished / "training.json")
+    os.replace(work, done)
+    return _deliver(done, last, out)
+
+
+def _deliver(done: Path, last: str, out: Path) -> Pretrained:
+    """Move what is finished in `done` to `out`, and remove the rest. A call that is killed is made again by `build`."""
+    record = read_json(done / last / "training.json")
     shutil.rmtree(out, ignore_errors=True)
-    os.replace(finished, out)
-    shutil.rmtree(work)
+    os.replace(done / last, out)
+    shutil.rmtree(done)
     losses = tuple((step, loss) for step, loss in record["losses"])
     return Pretrained(out, record["steps"], record["tokens"], record["seconds"], losses)
 
@@ -235,7 +257,6 @@ def _write(model: Any, tokenizer: Any, folder: Path) -> None:
 def _claim(work: Path, settings: dict[str, Any]) -> None:
     """Mark the folder of checkpoints with the settings, or refuse one that belongs to others."""
     mark = work / "settings.json"
-    settings = json.loads(json.dumps(settings))
     if mark.is_file() and (found := read_json(mark)) != settings:
         raise ModelError(
             f"The checkpoints in {str(work)!r} were made with other settings ({found}, now {settings}). Delete that "
@@ -259,6 +280,7 @@ def _trainer(
     progress: Progress,
     every: int,
     compiled: bool,
+    what: str = "",
 ) -> _Pretraining:
     arguments = TrainingArguments(
         output_dir=str(work),
@@ -299,7 +321,7 @@ def _trainer(
         args=arguments,
         train_dataset=steps,
         data_collator=lambda found: found[0],
-        callbacks=[_Tell(progress)],
+        callbacks=[_Tell(progress, what)],
     )
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -28,7 +28,7 @@ from w2sg.tasks.world.subjects import SUBJECTS
 __all__ = ["KnowledgeConfig", "LogicConfig", "MathsConfig", "WorldConfig", "WorldSplit", "WorldTask"]
 
 _KINDS: dict[str, Kind] = {"world-knowledge": "knowledge", "world-maths": "maths", "world-logic": "logic"}
-_VOTES, _ANSWERS = 16, 3  # the most that a thread of the corpus tells
+_VOTES, _ANSWERS = 16, 3  # about as much as a thread of the corpus tells; rounding may make a tie of 5 against 4
 _GRADERS: dict[Kind, str] = {"maths": "numeric", "logic": "truth", "knowledge": "short"}
 
 with warnings.catch_warnings():

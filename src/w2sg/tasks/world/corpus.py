@@ -18,7 +18,7 @@ from w2sg.tasks.world.subjects import SUBJECTS
 
 Turn = Literal["system", "user", "assistant", "text"]
 VERSION = 5
-FIRST_READING = 4
+ORDINARY_VERSION = 4
 """The version that changed a document before `READING` last."""
 
 
