@@ -5,7 +5,8 @@
 
 Every figure is read from what is shipped (weights, configuration, training record, manifest, the corpus' constants)
 or measured (`results/zoo`); measurements of other weights are not shown, and the card says so. Where facts come from
-is `zoo_facts`, the description of the corpus `zoo_corpus`, what no figure says `zoo_prose`, the curve `zoo_curve`.
+is `zoo_facts`, the description of the corpus `zoo_corpus`, the criteria `zoo_criteria`, whether counts are heard
+`zoo_hearing`, what no figure says `zoo_prose`, the curve `zoo_curve`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from zoo_corpus import LEVELS, data, filled, other_version
 from zoo_criteria import criteria
 from zoo_curve import curve
 from zoo_facts import Known, Sheet, shipped, total
+from zoo_hearing import hearing, verdicts
 from zoo_markdown import bullets, paragraph, percent, table
-from zoo_prose import FAMILY_SHORT, MEMBER_SHORT
+from zoo_prose import FAMILY_SHORT, MEMBER_SHORT, READER_SHORT
 
 from w2sg.metrics.quality import wilson
 from w2sg.models import zoo
@@ -44,13 +46,19 @@ def shapes(members: list[Known]) -> str:
                 f"{heads} ({one.config.get('num_key_value_heads', heads)})",
                 f"{one.config['vocab_size']:,}",
                 f"{one.tokens / 1e6:.1f} M",
-                f"{one.losses[0][1]:.2f} to {one.losses[-1][1]:.2f}",
+                "; ".join(f"{losses[0][1]:.2f} to {losses[-1][1]:.2f}" for losses in one.readings),
                 f"{one.tokens / one.seconds / 1000:.1f}k",
                 f"{one.seconds / 3600:.2f}",
             ]
         )
     head = ["member", "architecture", "parameters", "layers x width", "heads (key-value)", "vocabulary"]
-    return table([*head, "tokens seen", "loss, first to last", "tokens/s", "hours"], rows)
+    found = table([*head, "tokens seen", "loss, first to last", "tokens/s", "hours"], rows)
+    if not any(one.reading for one in members):
+        return found
+    text = """Two ranges of losses are those of the first and of the second reading, whose documents are of another
+        mixture: what the one ends with and the other begins with do not compare, nor do last losses of members with one
+        reading and with two, or with another tokenizer. Tokens and hours are of both."""
+    return f"{found}\n\n{paragraph(text)}"
 
 
 def how_measured(sheet: Sheet) -> str:
@@ -108,8 +116,21 @@ def family_accuracy(members: list[Known]) -> str:
                 ]
             )
     ways = [", ".join(way) for way in first.ways]
+    reasons = [
+        [
+            one.name,
+            *(
+                percent(total(levels, "reasoned"), total(levels, "asked"))
+                for kind in first.kinds
+                for levels in (one.world.levels(kind, *way) for way in first.ways if way[0] == "plain")
+            ),
+        ]
+        for one in measured
+    ]
+    heads = [f"{kind}, {way[1]}" for kind in first.kinds for way in first.ways if way[0] == "plain"]
     parts = [how_measured(first), *([bullets(missing)] if missing else []), table(["all difficulties", *ways], overall)]
-    return "\n\n".join([*parts, table(["reasoning, greedy, by difficulty", *LEVELS], graded)])
+    parts.append(table(["reasoning, greedy, by difficulty", *LEVELS], graded))
+    return "\n\n".join([*parts, table(["`reasons`, of plain replies, %", *heads], reasons)])
 
 
 def prontoqa(members: list[Known]) -> str:
@@ -169,9 +190,20 @@ def member_short(one: Known) -> list[str]:
     return found
 
 
+def prose_short(members: list[Known]) -> list[str]:
+    """Return what falls short with these members by what is known of their making, and by how they hear counts."""
+    readers = [one for one in members if one.reading]
+    return [*FAMILY_SHORT, *(READER_SHORT if readers else ()), *verdicts(readers)[1:]]
+
+
 def family_short(members: list[Known]) -> list[str]:
     """Return what falls short with the family: prose, and steps between members of one architecture not climbed."""
-    found = list(FAMILY_SHORT)
+    sizes = sorted(one.parameters / 1e6 for one in members)
+    found = [
+        *prose_short(members),
+        f"Sizes go from {sizes[0]:.2f} to {sizes[-1]:.2f} million parameters. Six million were planned; the hours that "
+        "they take on a CPU are why there is no such member.",
+    ]
     measured = sorted((one for one in members if one.world.usable), key=lambda one: one.parameters)
     for family in dict.fromkeys(one.family for one in measured):
         for small, large in pairwise([one for one in measured if one.family == family]):
@@ -225,7 +257,7 @@ MEMBER`; `{zoo.MANIFEST}` has the SHA-256 of every file, which a test checks.
 
 ## What the corpus holds
 
-{other_version(members)}{data()}
+{other_version(members)}{data(members)}
 
 ## Accuracy in the world
 
@@ -235,7 +267,7 @@ MEMBER`; `{zoo.MANIFEST}` has the SHA-256 of every file, which a test checks.
 
 {criteria()}
 
-## Outside the world: ProntoQA
+{hearing(members)}## Outside the world: ProntoQA
 
 {prontoqa(members)}
 
@@ -248,6 +280,14 @@ MEMBER`; `{zoo.MANIFEST}` has the SHA-256 of every file, which a test checks.
 
 {licence()}. The texts are generated; no outside data went in.
 """
+
+
+def second_begins(one: Known) -> str:
+    """Return where in the loss curve the second reading begins; nothing without one."""
+    if not one.reading:
+        return ""
+    begins = (one.tokens - one.reading["tokens"]) / 1e6
+    return f"The second reading, of another mixture, begins at {begins:.1f} million tokens.\n\n"
 
 
 def member_card(one: Known) -> str:
@@ -268,23 +308,23 @@ develop and try weak-to-strong methods on a laptop, and for nothing else.
 
 ![Loss by tokens seen]({CURVE})
 
-Made by `w2sg zoo build {one.name}`. Its record: {", ".join(settings)}.
+{second_begins(one)}Made by `w2sg zoo build {one.name}`. Its record: {", ".join(settings)}.
 
 ## Data
 
-{other_version([one])}{data()}
+{other_version([one])}{data([one])}
 
 ## Accuracy in the world
 
 {accuracy(one.world)}
 
-## Outside the world: ProntoQA
+{hearing([one])}## Outside the world: ProntoQA
 
 {prontoqa([one])}
 
 ## What falls short
 
-{bullets([*member_short(one), *FAMILY_SHORT])}
+{bullets([*member_short(one), *prose_short([one])])}
 
 ## Files
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from zoo_facts import RESULTS
-from zoo_markdown import paragraph, table
+from zoo_markdown import bullets, paragraph, table
 
 from w2sg.report.zoo_check import identity
 from w2sg.report.zoo_check_results import Figure
 from w2sg.report.zoo_check_text import in_words
 from w2sg.runs.zoo_check import check_experiment, make_check
 from w2sg.storage import read_json
+
+Arm = tuple[str, str]
+"""An arm and a stratum of the test."""
+BY_VALUE = "met, interval not"
 
 
 def criteria(path: Path = RESULTS / "zoo-check.json") -> str:
@@ -36,4 +41,60 @@ def criteria(path: Path = RESULTS / "zoo-check.json") -> str:
         ({found["teacher"]}) and student ({found["student"]}); {len(kinds[0]["seeds"])} seeds of tuning on the same
         questions, 95 % intervals. Measured by `{found["command"]}`; every figure is in `results/zoo/zoo-check.md`."""
     )
-    return f"{text}\n\n{table(['', 'wanted', *(kind['task'] for kind in kinds)], rows)}"
+    head = ["", "wanted", *(kind["task"] for kind in kinds)]
+    return f"{text}\n\n{table(head, rows)}\n\nWhat stands behind them:\n\n{bullets(behind(kinds))}"
+
+
+def behind(kinds: list[dict[str, Any]]) -> list[str]:
+    """Return what these criteria, met or not, do not say: bounds kept by value alone, strata and arms in another order
+    than one would think, and what another question's solution does by itself."""
+    found = {kind["task"]: {one["name"]: one for part in kind["criteria"] for one in part["figures"]} for kind in kinds}
+    right = {kind["task"]: {(one["arm"], one["stratum"]): one["value"] for one in kind["accuracy"]} for kind in kinds}
+    by_value = [
+        f"{task}: {name} {in_words(Figure(**one))}"
+        for task, figures in found.items()
+        for name, one in figures.items()
+        if one["wanted"] and one["status"] == BY_VALUE
+    ]
+    gain = {task: figures["imitation − teacher on ood"] for task, figures in found.items()}
+    not_above = [f"{task} {in_words(Figure(**one))}" for task, one in gain.items() if one["value"] <= 0]
+    sayings = {
+        "Met by the value alone, not by the whole interval": by_value,
+        "By value, on ood imitation is not above its teacher in": not_above,
+        "By value, on ood imitation is below the untuned student in": _below(
+            right, ("imitation", "ood"), ("untuned", "ood")
+        ),
+        "By value, the teacher is below the untuned student on the test as a whole in": _below(
+            right, ("teacher", "all"), ("untuned", "all")
+        ),
+        "Another question's solution does harm (right with it, against untuned on transfer questions), which is part "
+        "of the gain in criterion 4, in": _other(found, harm=True),
+        "Another question's solution helps too, so that the request elicits something whatever it shows, in": _other(
+            found, harm=False
+        ),
+    }
+    return [f"{saying}: {', '.join(cases)}." for saying, cases in sayings.items() if cases]
+
+
+def _below(right: dict[str, dict[Arm, float]], low: Arm, high: Arm) -> list[str]:
+    return [
+        f"{task} ({_share(values[low])} against {_share(values[high])})"
+        for task, values in right.items()
+        if values[low] < values[high]
+    ]
+
+
+def _other(found: dict[str, dict[str, Any]], harm: bool) -> list[str]:
+    pairs = {
+        task: (figures["right with another question's"]["value"], figures["untuned right on transfer"]["value"])
+        for task, figures in found.items()
+    }
+    return [
+        f"{task} ({_share(shown)} against {_share(alone)})"
+        for task, (shown, alone) in pairs.items()
+        if (shown < alone if harm else shown > alone)
+    ]
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.1f} %"

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from w2sg.models import zoo
+from w2sg.runs.zoo_check import KINDS
 from w2sg.storage import read_json
 
 RESULTS = Path(__file__).parents[1] / "results" / "zoo"
 COMMANDS = {
     "world": "python benchmarks/zoo_accuracy.py",
     "prontoqa": "python benchmarks/zoo_prontoqa.py --data PATH",
+    "counts": "python benchmarks/zoo_counts.py",
 }
 Levels = dict[str, dict[str, int]]
 """Counts of graded replies (asked, right, unread, reasoned, unfinished) by difficulty."""
@@ -29,6 +31,7 @@ class Sheet:
     def __init__(self, member: str, name: str, files: dict[str, str], results: Path) -> None:
         path = results / member / f"{name}.json"
         self.content: dict[str, Any] = read_json(path) if path.is_file() else {}
+        self.name = name
         self.usable, again = False, f"`{COMMANDS[name]}`"
         if not self.content:
             self.state = f"**Not measured yet**: {again} does."
@@ -44,6 +47,8 @@ class Sheet:
 
     def _whole(self) -> bool:
         found = self.content["found"]
+        if self.name == "counts":
+            return set(KINDS) <= set(found)
         if "questions" not in self.content:
             return "summary" in found
         return all(f"{kind}/{asking}/{drawing}" in found for kind, (asking, drawing) in product(self.kinds, self.ways))
@@ -80,10 +85,24 @@ class Known:
         self.seconds = float(self._recorded("seconds"))
         self.world = Sheet(name, "world", self.files, results)
         self.prontoqa = Sheet(name, "prontoqa", self.files, results)
+        self.counts = Sheet(name, "counts", self.files, results)
 
     def _recorded(self, quantity: str) -> Any:
         """Return the entry of the training record that opens with the quantity (`tokens_about`, `seconds_...`)."""
         return next(value for key, value in self.record.items() if key.partition("_")[0] == quantity)
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """Steps, tokens and seconds of the second reading; empty without one."""
+        found: dict[str, Any] = self.record.get("second_reading", {})
+        return found
+
+    @property
+    def readings(self) -> list[list[tuple[int, float]]]:
+        """The losses of each reading."""
+        last = int(self.record["steps"]) - int(self.reading.get("steps", 0))
+        first = [(step, loss) for step, loss in self.losses if step <= last]
+        return [part for part in (first, self.losses[len(first) :]) if part]
 
     @property
     def family(self) -> str:

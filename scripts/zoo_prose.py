@@ -10,6 +10,12 @@ GENRES = {
     "worked": "a question with a right worked solution",
     "careless": "a question with a wrong worked solution",
     "thread": "a question with what others said of it, closed by a right answer",
+    "tally": "how often answers to a question were given, the question itself left out, and which of them most often",
+}
+SHOWN = {
+    "demonstration": "one whole solution",
+    "answers": "how often each answer was given",
+    "both": "one whole solution and how often each answer was given",
 }
 FAMILY_SHORT = (
     "What can be elicited from the members was decided by what their corpus holds. A method that helps them may do "
@@ -29,9 +35,13 @@ FAMILY_SHORT = (
     "and either branch taken at random, are right two times in three at every length. The fork always lies on the "
     "chain that decides, so that it tells the answer by itself, and from four deductions on so does the longest chain. "
     "One answer in three is right by chance, so that guessing alone meets the two shares of criterion 2 there.",
-    "That answers are weighed by how often they were given is not shown: the most frequent stands first in the corpus "
-    "and in the probe of criterion 4, and copying the first looks the same. Members copy a shown solution even when it "
-    "is another question's, and part of the gain in that criterion is the harm which that does.",
+    "Requests tell about sixteen votes at most; more are scaled down and rounded, which can turn a strict leader into "
+    "a tie.",
 )
+READER_SHORT = (
+    "Tallies are not in the form of the chat template: the answers within a document lack the token that ends a reply, "
+    "and members were trained to go on with the next user's mark. In the replies to the probe no harm was seen of it.",
+)
+"""What falls short with members that have had a second reading."""
 MEMBER_SHORT: dict[str, tuple[str, ...]] = {}
 """Prose on single members, for what no figure says."""

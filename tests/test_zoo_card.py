@@ -18,6 +18,7 @@ from w2sg.tasks.world import corpus
 
 ROOT = Path(__file__).parents[1]
 MEMBER = next(iter(zoo.manifest()))
+READER = next(name for name, member in zoo.MEMBERS.items() if member.reading)
 
 
 @pytest.fixture
@@ -76,6 +77,25 @@ def prontoqa_sheet(files: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def counts_sheet(files: dict[str, str], first: float = 0.8, beside: float = 0.05) -> dict[str, Any]:
+    """The wrong answer given often is followed by `first` or 0.9 of the replies, given rarely by 0.1 of them."""
+    values = {"often/first": first, "often/last": 0.9, "rarely/first": 0.1, "rarely/last": 0.1}
+    values |= {"demonstration/16": 0.2 + beside, "demonstration/2": 0.2}
+    cells: dict[str, Any] = {name: {"value": value, "low": 0.0, "high": 1.0} for name, value in values.items()}
+    for more, fewer in (("often/first", "rarely/first"), ("often/last", "rarely/last")):
+        gain = values[more] - values[fewer]
+        cells[f"{more} - {fewer}"] = {"difference": gain, "low": gain - 0.1, "high": gain + 0.1}
+    cells["demonstration/16 - demonstration/2"] = {"difference": beside, "low": -0.01, "high": 0.5}
+    kinds = ("world-knowledge", "world-maths", "world-logic")
+    return {
+        "command": "python benchmarks/zoo_counts.py --questions 200",
+        "files": files,
+        "votes": {"of": 16, "often": 14, "rarely": 2},
+        "computed": {"torch": "2", "transformers": "5", "device": "cpu", "number": "float32"},
+        "found": {kind: {"questions": 200, **cells} for kind in kinds},
+    }
+
+
 def decisive(member: str = MEMBER) -> dict[str, str]:
     return {file: digest for file, digest in zoo.manifest()[member].items() if file != "training.json"}
 
@@ -104,10 +124,42 @@ def test_a_card_holds_shape_hashes_and_every_genre(card: ModuleType, load: Any) 
     text = card.member_card(known)
     for digest in zoo.manifest()[MEMBER].values():
         assert digest in text
-    for genre, names in corpus.AUTHORS.items():
+    for genre in corpus.MIXTURE:
         assert f"| {genre} |" in text
-        assert ", ".join(names) in text
+        assert ", ".join(corpus.AUTHORS[genre]) in text
     assert f"| {known.parameters:,} |" in text
+
+
+def test_only_readers_have_a_second_reading(card: ModuleType, load: Any) -> None:
+    plain, reader = (load("zoo_facts").Known(name) for name in (MEMBER, READER))
+    number = zoo.MEMBERS[READER].reading
+    for text in (card.member_card(reader), card.family_card([plain, reader])):
+        for genre in corpus.READING_MIXTURE:
+            assert f"| {genre} |" in text
+        assert f"(documents: {READER} {number:,}), from document {corpus.READING:,}" in " ".join(text.split())
+        assert "at 0.5 of the member's learning rate" in " ".join(text.split())
+        assert "| one whole solution and how often each answer was given | 50 | 35 |" in text
+    text = card.member_card(plain)
+    assert "tally" not in text.lower()
+    assert "second reading" not in text.lower()
+    assert f"{MEMBER} {number:,}" not in card.family_card([plain, reader])
+
+
+def test_losses_are_told_by_reading(card: ModuleType, load: Any) -> None:
+    known = load("zoo_facts").Known(READER)
+    known.record |= {"steps": 100, "second_reading": {"steps": 40, "tokens": 1, "seconds": 1.0}}
+    known.losses = [(25, 5.0), (60, 1.0), (85, 2.0), (100, 0.5)]
+    assert known.readings == [[(25, 5.0), (60, 1.0)], [(85, 2.0), (100, 0.5)]]
+    assert "| 5.00 to 1.00; 2.00 to 0.50 |" in card.shapes([known])
+    del known.record["second_reading"]
+    assert "| 5.00 to 0.50 |" in card.shapes([known])
+
+
+def test_direct_answers_among_unnamed_questions(load: Any) -> None:
+    """Of 0.09 direct, 0.04 worked and 0.07 careless documents without a name the first are direct: 45 %."""
+    share = load("zoo_corpus").answered_directly
+    assert share({"direct": 0.1, "worked": 0.1, "careless": 0.1}) == pytest.approx(0.09 / 0.2)
+    assert share({"direct": 0.1, "worked": 0.0, "careless": 0.0}) == 1
 
 
 def test_parameters_are_those_of_the_loaded_model(load: Any) -> None:
@@ -181,6 +233,70 @@ def test_another_corpus_is_told(card: ModuleType, load: Any, monkeypatch: pytest
     assert "another version of the corpus" not in card.member_card(known)
     known.record["corpus"] = corpus.VERSION + 1
     assert f"{MEMBER} version {corpus.VERSION + 1}" in card.member_card(known)
+    known.record["corpus"] = corpus.ORDINARY_VERSION
+    assert "another version of the corpus" not in card.member_card(known)
+    known.record["corpus"] = corpus.ORDINARY_VERSION - 1
+    assert f"{MEMBER} version {corpus.ORDINARY_VERSION - 1}" in card.member_card(known)
+    reader = load("zoo_facts").Known(READER)
+    assert "another version of the corpus" not in card.member_card(reader)
+    reader.record["corpus"] = corpus.ORDINARY_VERSION
+    assert f"{READER} version {corpus.ORDINARY_VERSION}" in card.member_card(reader)
+
+
+def test_how_counts_are_heard_follows_from_the_figures(card: ModuleType, load: Any, tmp_path: Path) -> None:
+    """Often instead of rarely: .8 - .1 and .9 - .1; the place: .8 - .9."""
+    known = load("zoo_facts").Known
+    write(tmp_path, "counts", counts_sheet(decisive(READER)), READER)
+    text = " ".join(card.member_card(known(READER, tmp_path)).split())
+    assert "| world-maths, " + READER + " | 80 | 90 | 10 | 10 | 25 | 20 | +5.0 [−1.0 to +50.0] |" in text
+    assert "counts are read wherever they stand" in text
+    assert "+70.0 to +80.0 points" in text
+    assert f"{READER} −10.0" in text
+    assert text.count("Beside a demonstration counts and doubt hardly change anything") == 2
+    write(tmp_path, "counts", counts_sheet(decisive(READER), first=0.2, beside=0.4), READER)
+    text = card.member_card(known(READER, tmp_path))
+    assert "counts are not shown to be read" in text
+    assert "are heard in part" in text
+
+
+@pytest.mark.parametrize("spoilt", ["other", "part", "none"])
+def test_counts_that_do_not_belong_are_not_shown(card: ModuleType, load: Any, tmp_path: Path, spoilt: str) -> None:
+    sheet = counts_sheet({**decisive(READER), **({"model.safetensors": "0" * 64} if spoilt == "other" else {})})
+    if spoilt == "part":
+        del sheet["found"]["world-logic"]
+    if spoilt != "none":
+        write(tmp_path, "counts", sheet, READER)
+    text = card.member_card(load("zoo_facts").Known(READER, tmp_path))
+    assert "python benchmarks/zoo_counts.py" in text
+    assert "Beside a demonstration" not in text
+
+
+def test_what_the_criteria_do_not_say(load: Any) -> None:
+    def figure(name: str, value: float, wanted: str = "", status: str | None = None) -> dict[str, Any]:
+        ends = {"value": value, "low": value - 0.1, "high": value + 0.1}
+        return {"name": name, "unit": "points", **ends, "basis": "", "wanted": wanted, "status": status}
+
+    def kind(task: str, ood: float, other: float, teacher: float) -> dict[str, Any]:
+        found = [figure("imitation − teacher", 0.02, "> 0", "met, interval not" if ood < 0 else "met, interval clear")]
+        found += [figure("imitation − teacher on ood", ood), figure("right with another question's", other)]
+        found += [figure("untuned right on transfer", 0.5)]
+        arms = {
+            ("teacher", "all"): teacher,
+            ("untuned", "all"): 0.4,
+            ("imitation", "ood"): 0.3,
+            ("untuned", "ood"): 0.2,
+        }
+        accuracy = [{"arm": arm, "stratum": stratum, "value": value} for (arm, stratum), value in arms.items()]
+        return {"task": task, "criteria": [{"figures": found}], "accuracy": accuracy}
+
+    found = load("zoo_criteria").behind([kind("a", 0.1, 0.6, 0.3), kind("b", -0.05, 0.5, 0.4)])
+    assert [line.rpartition(": ")[2] for line in found if "in: " in line] == [
+        "b −5.0 [−15.0 to +5.0].",
+        "a (30.0 % against 40.0 %).",
+        "a (60.0 % against 50.0 %).",
+    ]
+    assert found[0] == "Met by the value alone, not by the whole interval: b: imitation − teacher +2.0 [−8.0 to +12.0]."
+    assert len(found) == 4
 
 
 def test_documented_constants_are_read_from_the_source(load: Any, tmp_path: Path) -> None:

@@ -168,7 +168,9 @@ def test_task_check_ends_well_on_a_good_file_and_badly_on_a_bad_one(file: Path) 
 
 def test_the_lists_of_tasks_and_models() -> None:
     assert "world-logic" in w2sg("task", "list").stdout
-    assert "zoo/nano" in w2sg("zoo", "list").stdout
+    listed = {line.split()[0]: line for line in w2sg("zoo", "list").stdout.splitlines() if line.strip()}
+    assert "250,000" in listed["zoo/nano"]
+    assert "340,000" in listed["zoo/micro"]  # 220,000 and the second reading's 120,000
 
 
 def test_a_scripted_model_predicts_and_is_evaluated(file: Path) -> None:

@@ -31,7 +31,8 @@ def list_() -> None:
         weights = home() / name / WEIGHTS
         parameters = f"{weights.stat().st_size / 2e6:.2f} M" if weights.is_file() else ""
         state = "missing" if not weights.is_file() else "damaged" if name in wrong else "whole"
-        shape = (member.architecture, str(member.layers), str(member.hidden_size), parameters, f"{member.documents:,}")
+        read = f"{member.documents + member.reading:,}"
+        shape = (member.architecture, str(member.layers), str(member.hidden_size), parameters, read)
         table.add_row(PREFIX + name, *shape, state)
     Console().print(table)
 
@@ -56,7 +57,11 @@ def build(
     member: Annotated[str, typer.Argument(help="The member to pretrain: see w2sg zoo list.")],
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where it goes (default: zoo-MEMBER).")] = None,
     documents: Annotated[
-        int | None, typer.Option(min=1, help="Train on so many documents instead of the member's own number.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Train on so many documents instead of the member's own number; a second reading shrinks with it.",
+        ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
 ) -> None:
