@@ -92,7 +92,7 @@ def small(path: Path, folder: Path, weak: Path, strong: Path) -> Experiment:
         files = {"train": {"easy": str(train), "challenge": str(hard)}}
         sizes |= {"test_id": 2, "test_ood": 1}
     settings: dict[str, Any] = {"teacher": str(weak), "student": str(strong), "runtime.device": "cpu", "seeds": [0]}
-    settings |= {"controls": ["teacher"], "max_new_tokens": 8, "student_fit.epochs": 1, "teacher_fit.epochs": 4}
+    settings |= {"controls": ["teacher"], "max_new_tokens": 8, "student_fit.epochs": 1, "teacher_fit.epochs": 2}
     settings |= {"teacher_fit.learning_rate": 1e-2, "teacher_fit.batch_size": 3}
     settings |= {f"tasks.{key}": value for key, value in files.items()}
     settings |= {f"tasks.split.{key}": value for key, value in {**sizes, "near_duplicates": "exact"}.items()}
