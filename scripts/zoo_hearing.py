@@ -95,7 +95,7 @@ def _range(moves: list[dict[str, float]]) -> str:
 def _place(one: Known) -> float:
     """Return the most that first instead of last changes, in either direction."""
     found = [one.counts["found"][kind] for kind in KINDS]
-    changes = [
+    changes: list[float] = [
         cells[f"{often}/first"]["value"] - cells[f"{often}/last"]["value"]
         for cells in found
         for often in ("often", "rarely")
