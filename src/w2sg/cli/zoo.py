@@ -38,18 +38,27 @@ def list_() -> None:
 
 
 @app.command()
-def card() -> None:
-    """Show the model card: what the pretraining holds, what the members can do, and what follows from it."""
+def card(
+    member: Annotated[str, typer.Argument(help="A member, for its own card; without, the card of all.")] = "",
+) -> None:
+    """Show the model card: what the pretraining holds, what the members can do, and what follows from it.
+
+    \b
+    w2sg zoo card
+    w2sg zoo card small
+    """
     from rich.console import Console
     from rich.markdown import Markdown
 
     from w2sg.errors import ModelError
-    from w2sg.models.zoo import home
+    from w2sg.models.zoo import folder, home
 
-    path = home() / "CARD.md"
+    path = folder(member) / "README.md" if member else home() / "CARD.md"
     if not path.is_file():
         raise ModelError(f"The card {str(path)!r} is missing. Install the package anew.")
-    Console().print(Markdown(path.read_text(encoding="utf-8")))
+    text = path.read_text(encoding="utf-8")
+    _, _, body = text.partition("---\n")[2].partition("---\n")
+    Console().print(Markdown(body or text))
 
 
 @app.command()

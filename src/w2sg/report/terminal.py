@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from w2sg.metrics.rewrites import Choice
 from w2sg.metrics.verdict import points
 from w2sg.report.results import Note, Results, ResultStratum, Summary
 from w2sg.report.rounds import told
@@ -43,6 +45,13 @@ _BOOSTING = (
     "those that trained it."
 )
 
+_WAYS: tuple[Choice, ...] = get_args(Choice)
+_REWRITES = (
+    "Rewrites: taught, questions learnt of all; shown, own, learnt, how much is right (%) of what the student was shown, "
+    "had said itself and learnt; then how many it learnt, right (✓) and wrong (✗), where its own was the "
+    "one shown (agreed), where it kept its own, adopted the one shown, or gave a new one."
+)
+
 
 def show(results: Results, console: Console | None = None) -> None:
     """Print tables, verdict and notes."""
@@ -59,8 +68,10 @@ def render(results: Results) -> Group:
         parts += [_note(note) for note in results.notes if note.task == task]
     general = [_note(note) for note in results.notes if note.task is None]
     short = [_line("•", "", sentence) for sentence in overview(results)] if len(results.tasks()) > 1 else []
-    head = [Text("\nIn short:", style="bold")] if short else []
-    legends = [_LEGEND, _CONFIDENCE if results.reliability else "", _BOOSTING if results.rounds else ""]
+    judged = sorted({WHERE[results.headline(task)] for task in results.tasks()})
+    head = [Text(f"\nIn short, on {' and '.join(judged)}:", style="bold")] if short else []
+    legends = [_LEGEND, _CONFIDENCE if results.reliability else "", _REWRITES if results.rewrites else ""]
+    legends.append(_BOOSTING if results.rounds else "")
     legend = Text(f"\n{' '.join(filter(None, legends))}", style="dim")
     return Group(*parts, *head, *short, *([Text()] if general else []), *general, legend)
 
@@ -97,12 +108,12 @@ def _rewrites(results: Results, task: str) -> list[RenderableType]:
     if not rows:
         return []
     grid = _grid("rewrites")
-    for name in ("taught", "shown %", "own %", "learnt %", "kept", "adopted", "new"):
+    for name in ("taught", "shown", "own", "learnt", *_WAYS):
         grid.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         flips = {flip.choice: flip for flip in row.flips}
         shares = ["–" if share is None else f"{share:.1%}"[:-1] for share in (row.shown, row.own, row.learnt)]
-        chosen = [f"{flips[name].right}✓ {flips[name].wrong}✗" for name in ("kept", "adopted", "new")]
+        chosen = [f"{flips[name].right}✓ {flips[name].wrong}✗" for name in _WAYS]
         grid.add_row(Text(row.method), f"{row.taught}/{row.n}", *shares, *chosen)
     return [grid]
 
