@@ -47,8 +47,8 @@ _BOOSTING = (
 
 _WAYS: tuple[Choice, ...] = get_args(Choice)
 _REWRITES = (
-    "Rewrites: taught, questions learnt of all; shown, own, learnt, how much is right (%) of what the student was shown, "
-    "had said itself and learnt; then how many it learnt, right (✓) and wrong (✗), where its own was the "
+    "Rewrites: taught, questions learnt of all; shown, own, learnt, how much is right (%) of what the student was "
+    "shown, had said itself and learnt; then how many it learnt, right (✓) and wrong (✗), where its own answer was the "
     "one shown (agreed), where it kept its own, adopted the one shown, or gave a new one."
 )
 
