@@ -11,7 +11,6 @@ comes from a seed of its own; of knowledge, whose world is finite, other seeds d
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import time
@@ -21,12 +20,11 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from zoo_measure import RESULTS, Sheet, computed, counts, files, replies
+from zoo_measure import Sheet, arguments, computed, counts, ended, files, replies
 
 from w2sg import tasks
 from w2sg.config import fingerprint
 from w2sg.decode.config import SamplingConfig
-from w2sg.errors import UserError
 from w2sg.metrics.quality import commonest
 from w2sg.models import zoo
 from w2sg.models.base import ModelConfig, RuntimeConfig
@@ -116,20 +114,16 @@ def measure(member: str, per_difficulty: int, folder: Path, runtime: RuntimeConf
 
 def main() -> int:
     """Measure the chosen members, a line for each kind, way of asking and way of drawing."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--members", nargs="+", default=list(zoo.MEMBERS), choices=list(zoo.MEMBERS))
+    parser = arguments(__doc__)
     parser.add_argument("--per-difficulty", type=int, default=100, help="questions of every difficulty")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="where the sheets are (default: results/zoo)")
-    parser.add_argument("--device", default="cpu")
     chosen = parser.parse_args()
     runtime = RuntimeConfig(device=chosen.device, dtype="float32")
-    try:
+
+    def measuring() -> None:
         for member in chosen.members:
             measure(member, chosen.per_difficulty, chosen.out, runtime)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+
+    return ended(measuring)
 
 
 if __name__ == "__main__":

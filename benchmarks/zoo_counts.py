@@ -21,11 +21,10 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from zoo_measure import RESULTS, Sheet, computed, files
+from zoo_measure import Sheet, arguments, computed, ended, files
 
 from w2sg import tasks
 from w2sg.decode.config import SamplingConfig
-from w2sg.errors import UserError
 from w2sg.metrics.bootstrap import Family
 from w2sg.metrics.verdict import accuracy_in, compare_in
 from w2sg.models import zoo
@@ -139,38 +138,35 @@ def followed(member: str, kind: str, chosen: argparse.Namespace, runtime: Runtim
     return found
 
 
+def measure(chosen: argparse.Namespace) -> None:
+    """Measure what the sheets of the chosen members lack, and show them."""
+    runtime = RuntimeConfig(device=chosen.device, dtype="float32", threads=chosen.threads)
+    for member in chosen.members:
+        head = {
+            "command": f"python benchmarks/zoo_counts.py --questions {chosen.questions}",
+            "member": member,
+            "files": hash_folder(chosen.model) if chosen.model else files(member),
+            "votes": {"of": VOTES, **COUNTS},
+            "computed": computed(runtime),
+        }
+        sheet = Sheet(chosen.out / member / "counts.json", head)
+        for kind in KINDS:
+            if kind not in sheet:
+                sheet.add(kind, followed(member, kind, chosen, runtime))
+            cells = sheet.found[kind]
+            names = [name for name in cells if "/" in name and " - " not in name]
+            shown = "  ".join(f"{name} {100 * cells[name]['value']:.1f} %" for name in names)
+            print(f"{member:8} {kind:16} {shown}", flush=True)
+
+
 def main() -> int:
     """Measure the chosen members on the three kinds."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--members", nargs="+", default=["small"], choices=list(zoo.MEMBERS))
+    parser = arguments(__doc__, members=["small"])
     parser.add_argument("--model", type=Path, help="a folder to measure in the place of the member")
     parser.add_argument("--questions", type=int, default=600)
-    parser.add_argument("--out", type=Path, default=RESULTS, help="where the sheets are (default: results/zoo)")
-    parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
-    runtime = RuntimeConfig(device=chosen.device, dtype="float32", threads=chosen.threads)
-    try:
-        for member in chosen.members:
-            head = {
-                "command": f"python benchmarks/zoo_counts.py --questions {chosen.questions}",
-                "member": member,
-                "files": hash_folder(chosen.model) if chosen.model else files(member),
-                "votes": {"of": VOTES, **COUNTS},
-                "computed": computed(runtime),
-            }
-            sheet = Sheet(chosen.out / member / "counts.json", head)
-            for kind in KINDS:
-                if kind not in sheet:
-                    sheet.add(kind, followed(member, kind, chosen, runtime))
-                cells = sheet.found[kind]
-                names = [name for name in cells if "/" in name and " - " not in name]
-                shown = "  ".join(f"{name} {100 * cells[name]['value']:.1f} %" for name in names)
-                print(f"{member:8} {kind:16} {shown}", flush=True)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return ended(lambda: measure(chosen))
 
 
 if __name__ == "__main__":

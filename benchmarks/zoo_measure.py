@@ -1,4 +1,5 @@
-"""What the zoo's measurements share: the sheet that keeps them, and asking a member questions that are then graded.
+"""What the zoo's measurements share: how they are called, the sheet that keeps them, and asking a member questions that
+are then graded.
 
 A sheet is one JSON file of one member, `results/zoo/MEMBER/NAME.json`. Its head says what every figure rests on (the
 member's files, the settings, the questions, the libraries); figures are added one by one, so a killed measurement
@@ -7,14 +8,16 @@ continues, and a sheet whose head no longer fits begins anew. `scripts/zoo_card.
 
 from __future__ import annotations
 
+import argparse
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from w2sg.decode.config import SamplingConfig
-from w2sg.errors import ModelError
+from w2sg.errors import ModelError, UserError
 from w2sg.models import zoo
 from w2sg.models.base import RuntimeConfig
 from w2sg.models.hf import LanguageModel
@@ -75,6 +78,25 @@ def computed(runtime: RuntimeConfig) -> dict[str, str]:
         "device": device.type,
         "number": number,
     }
+
+
+def arguments(description: str | None, members: Sequence[str] = tuple(zoo.MEMBERS)) -> argparse.ArgumentParser:
+    """Return what a measurement is called with: members (by default `members`), where sheets go, on what device."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--members", nargs="+", default=list(members), choices=list(zoo.MEMBERS))
+    parser.add_argument("--out", type=Path, default=RESULTS, help="where the sheets are (default: results/zoo)")
+    parser.add_argument("--device", default="cpu")
+    return parser
+
+
+def ended(measuring: Callable[[], None]) -> int:
+    """Measure, and return the exit code: 2 after a mistake of the user's, which is told in a paragraph."""
+    try:
+        measuring()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,11 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from zoo_measure import RESULTS, Reply, Sheet, computed, counts, files, replies
+from zoo_measure import Reply, Sheet, arguments, computed, counts, ended, files, replies
 
 from w2sg import tasks
 from w2sg.config import fingerprint
 from w2sg.decode.config import SamplingConfig
-from w2sg.errors import UserError
 from w2sg.metrics.bootstrap import Family
 from w2sg.metrics.quality import commonest
 from w2sg.metrics.verdict import accuracy_in, compare_in
@@ -183,22 +182,18 @@ def measure(member: str, data: Data, chosen: argparse.Namespace) -> None:
 
 def main() -> int:
     """Measure the chosen members."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the folder with train.json and dev.json")
-    parser.add_argument("--members", nargs="+", default=list(zoo.MEMBERS), choices=list(zoo.MEMBERS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--out", type=Path, default=RESULTS, help="where the sheets are (default: results/zoo)")
-    parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
-    try:
+
+    def measuring() -> None:
         data = Data.read(chosen.data)
         for member in chosen.members:
             measure(member, data, chosen)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+
+    return ended(measuring)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from w2sg.config import Config, added, runtime
 
@@ -49,6 +49,11 @@ class ModelConfig(Config):
     """A system prompt put before every question."""
     ensemble: EnsembleConfig = added(EnsembleConfig())
     """How an ensemble is used; only where `path` is the folder of one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_path(cls, value: object) -> object:
+        return {"path": value} if isinstance(value, str) else value
 
     @field_validator("path")
     @classmethod

@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from pydantic import field_validator
-
 from w2sg.config import added
 from w2sg.errors import ConfigError
 from w2sg.models.base import ModelConfig
@@ -30,13 +28,6 @@ class Cascade(Schedule):
     from all of them."""
     through: tuple[ModelConfig, ...] = added(())
     """The models between supervisor and student, weakest first; the experiment's intermediates when not given."""
-
-    @field_validator("through", mode="before")
-    @classmethod
-    def _by_path(cls, through: object) -> object:
-        if not isinstance(through, list | tuple):
-            return through
-        return tuple({"path": model} if isinstance(model, str) else model for model in through)
 
     def product(self, parts: Parts, cast: Cast) -> Product:
         precision = cast.teacher.content.get("dtype", "auto")

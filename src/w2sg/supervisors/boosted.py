@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from w2sg.config import added
 from w2sg.decode.config import SamplingConfig
@@ -53,11 +53,6 @@ class Boosted(Supervisor):
     retries: int = added(0, ge=0, le=999)
     """How many experts, in all, may turn out no better than the prior before boosting ends; each is replaced by one
     from another seed."""
-
-    @field_validator("model", mode="before")
-    @classmethod
-    def _by_path(cls, value: object) -> object:
-        return {"path": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from w2sg.ensemble.class_config import ClassBoostingConfig
 from w2sg.ensemble.config import EXPERTS
@@ -43,11 +43,6 @@ class BoostedClassifier(Supervisor):
     """The base of the experts; the experiment's teacher when not given."""
     fit: FitConfig | None = None
     """How experts are tuned (with `lora`: adapters on one base); as the teacher when not given."""
-
-    @field_validator("model", mode="before")
-    @classmethod
-    def _by_path(cls, value: object) -> object:
-        return {"path": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

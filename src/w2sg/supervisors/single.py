@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import field_validator
-
 from w2sg.config import added
 from w2sg.models.base import ModelConfig
 from w2sg.recipes.gold import gold_targets
@@ -22,11 +20,6 @@ class Teacher(Supervisor):
     kind: Literal["teacher"] = "teacher"
     model: ModelConfig | None = added(None)
     """Which model; the experiment's teacher when not given."""
-
-    @field_validator("model", mode="before")
-    @classmethod
-    def _by_path(cls, value: object) -> object:
-        return {"path": value} if isinstance(value, str) else value
 
     def node(self, cast: Cast) -> Node:
         untuned, who = Node(cast.teacher), "the teacher"
