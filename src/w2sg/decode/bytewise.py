@@ -17,7 +17,7 @@ from torch import Tensor
 
 from w2sg.decode.base import Branch, Tick
 from w2sg.decode.config import SamplingConfig
-from w2sg.decode.generic import run_batches, slots_of
+from w2sg.decode.generic import in_slots, run_batches, slots_of
 from w2sg.decode.prefixes import Prefixes
 from w2sg.models.base import RuntimeConfig
 from w2sg.models.hf import LanguageModel
@@ -86,14 +86,7 @@ def read(
 ) -> list[tuple[tuple[float, ...], ...]]:
     """Return, for each prompt and the bytes of its response, what the mixture says of every byte: its log-probability,
     and the entropy, divergence and dissent of the distribution that it is taken from (`models.mixture.Doubt`)."""
-    slots = _slots(model, runtime)
-    order = sorted(range(len(pairs)), key=lambda number: len(pairs[number][1]), reverse=True)
-    found: list[tuple[tuple[float, ...], ...]] = [((),) * 4] * len(pairs)
-    for start in range(0, len(order), slots):
-        names = order[start : start + slots]
-        for name, columns in zip(names, _read(model, [pairs[name] for name in names]), strict=True):
-            found[name] = columns
-    return found
+    return in_slots(pairs, lambda pair: len(pair[1]), _slots(model, runtime), lambda some: _read(model, some))
 
 
 def _read(

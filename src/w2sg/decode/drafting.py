@@ -23,7 +23,7 @@ from torch import Tensor
 from w2sg.decode.base import Branch, Tick
 from w2sg.decode.config import SamplingConfig
 from w2sg.decode.draw import check_numbers, pick
-from w2sg.decode.generic import is_plain, padded, positions_of, slots_of
+from w2sg.decode.generic import in_slots, is_plain, padded, positions_of, prompt_length, slots_of
 from w2sg.models.base import RuntimeConfig
 from w2sg.models.hf import LanguageModel
 from w2sg.models.mixture import EnsembleModule
@@ -49,16 +49,11 @@ def respond(
     model: LanguageModel, branches: Sequence[Branch], config: SamplingConfig, runtime: RuntimeConfig, tick: Tick
 ) -> list[list[int]]:
     """Sample the tokens of every branch, the stop token included where there is one."""
-    order = sorted(range(len(branches)), key=lambda number: len(branches[number].prompt), reverse=True)
-    slots = slots_of(model, runtime)
-    tokens: list[list[int]] = [[] for _ in branches]
     with torch.inference_mode():
-        for start in range(0, len(order), slots):
-            names = order[start : start + slots]
-            found = _Batch(model, [branches[name] for name in names], config, runtime.draft).run(tick)
-            for name, row in zip(names, found, strict=True):
-                tokens[name] = row
-    return tokens
+        slots = slots_of(model, runtime)
+        return in_slots(
+            branches, prompt_length, slots, lambda some: _Batch(model, some, config, runtime.draft).run(tick)
+        )
 
 
 class _Batch:

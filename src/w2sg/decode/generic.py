@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -54,6 +54,8 @@ class Rows(Protocol):
         ...
 
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 Start = Callable[[LanguageModel, Sequence[Sequence[int]]], Rows]
 """Reads prompts, those of several responses several times."""
 
@@ -62,15 +64,26 @@ def run_batches(
     model: LanguageModel, branches: Sequence[Branch], config: SamplingConfig, slots: int, tick: Tick, start_rows: Start
 ) -> list[list[int]]:
     """Sample the tokens of every branch, `slots` of them side by side."""
-    order = sorted(range(len(branches)), key=lambda number: len(branches[number].prompt), reverse=True)
-    tokens: list[list[int]] = [[] for _ in branches]
     with torch.inference_mode():
-        for start in range(0, len(order), slots):
-            names = order[start : start + slots]
-            rows = _batch(model, [branches[name] for name in names], config, tick, start_rows)
-            for name, row in zip(names, rows, strict=True):
-                tokens[name] = row
-    return tokens
+        return in_slots(branches, prompt_length, slots, lambda some: _batch(model, some, config, tick, start_rows))
+
+
+def prompt_length(branch: Branch) -> int:
+    """Return how many tokens a branch goes on from."""
+    return len(branch.prompt)
+
+
+def in_slots(
+    items: Sequence[Item], size: Callable[[Item], int], slots: int, work: Callable[[list[Item]], Sequence[Result]]
+) -> list[Result]:
+    """Return what `work` makes of every item, in their order; it is given `slots` of them at a time, the longest first,
+    so that those side by side are alike in `size`."""
+    order = sorted(range(len(items)), key=lambda number: size(items[number]), reverse=True)
+    found: dict[int, Result] = {}
+    for start in range(0, len(order), slots):
+        numbers = order[start : start + slots]
+        found.update(zip(numbers, work([items[number] for number in numbers]), strict=True))
+    return [found[number] for number in range(len(items))]
 
 
 def slots_of(model: LanguageModel, runtime: RuntimeConfig) -> int:

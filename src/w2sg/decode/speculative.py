@@ -29,7 +29,7 @@ from w2sg.decode.base import Branch, Tick
 from w2sg.decode.blocks import Reader
 from w2sg.decode.config import SamplingConfig
 from w2sg.decode.draw import check_numbers, pick
-from w2sg.decode.generic import slots_of
+from w2sg.decode.generic import in_slots, prompt_length, slots_of
 from w2sg.decode.llama import LlamaForward
 from w2sg.models.base import RuntimeConfig
 from w2sg.models.hf import LanguageModel
@@ -54,17 +54,10 @@ def respond(
     model: LanguageModel, branches: Sequence[Branch], config: SamplingConfig, runtime: RuntimeConfig, tick: Tick
 ) -> list[list[int]]:
     """Sample the tokens of every branch, the stop token included where there is one."""
-    order = sorted(range(len(branches)), key=lambda number: len(branches[number].prompt), reverse=True)
-    slots = slots_of(model, runtime)
-    tokens: list[list[int]] = [[] for _ in branches]
     with torch.inference_mode():
         experts = _Experts(model.model)
-        for start in range(0, len(order), slots):
-            names = order[start : start + slots]
-            found = _Batch(model, experts, [branches[name] for name in names], config).run(tick)
-            for name, row in zip(names, found, strict=True):
-                tokens[name] = row
-    return tokens
+        slots = slots_of(model, runtime)
+        return in_slots(branches, prompt_length, slots, lambda some: _Batch(model, experts, some, config).run(tick))
 
 
 class _Experts:
