@@ -5,9 +5,10 @@
         [--samples 100] [--max-new-tokens 96] [--threads 1] [--device cpu] [--json PATH]
 
 The first form replays the samples that a finished run keeps: every step of the experiment with at least `--least`
-samples per question. The second draws samples from untuned models, replays them, and then also draws in rounds by the
-default rule, to time both ways and to check that what is drawn is the beginning of all samples (texts may differ where
-sums are rounded otherwise). Every rule looks at the same samples, so that its row is paired with the full vote.
+samples per question. The second draws samples of the task's transfer questions, which are those that a supervisor
+labels, from any models (a tuned one's folder too), replays them, and then also draws in rounds by the default rule, to
+time both ways and to check that what is drawn is the beginning of all samples (texts may differ where sums are rounded
+otherwise). Every rule looks at the same samples, so that its row is paired with the full vote.
 """
 
 from __future__ import annotations
@@ -108,9 +109,20 @@ def stored(options: argparse.Namespace) -> Iterator[tuple[str, Any, list[list[tu
             yield step.label, task, [[(task.parse(r.text, known[id]), r.tokens) for r in row] for id, row in responses]
 
 
+def labelled(task: Any, count: int) -> list[Any]:
+    """Return `count` transfer questions (all, where there are fewer), spread evenly over their order, in which the easy
+    ones come first. A teacher is tuned on questions of another role, and its votes on those settle sooner."""
+    from w2sg.tasks.splits import split
+
+    rows = split(task.load(), task.config.split).rows
+    transfer = [row.example for row in rows if row.role == "transfer"]
+    step = max(1, len(transfer) // count)
+    return transfer[::step][:count]
+
+
 def drawn(options: argparse.Namespace, path: str, name: str) -> tuple[str, Any, Any, dict[str, Any]]:
-    """Draw all samples of a task's first questions from an untuned model, and again in rounds; return the set's name,
-    the task, the parsed samples and the times."""
+    """Draw all samples of a task's transfer questions from a model, and again in rounds; return the set's name, the
+    task, the parsed samples and the times."""
     from w2sg.decode.config import SamplingConfig
     from w2sg.decode.sampling import Request, sample
     from w2sg.elicit.stopping import Posterior
@@ -124,7 +136,7 @@ def drawn(options: argparse.Namespace, path: str, name: str) -> tuple[str, Any, 
 
     runtime = RuntimeConfig(device=options.device, threads=options.threads)
     model, task = load(ModelConfig(path=path), runtime), build(task_config(name))
-    examples = [row.example for row in task.load()[: options.questions]]
+    examples = labelled(task, options.questions)
     requests = [Request(example.id, ask(task.prompt(example))) for example in examples]
     sampling = SamplingConfig(
         samples=options.samples, temperature=0.9, top_p=0.95, max_new_tokens=options.max_new_tokens
