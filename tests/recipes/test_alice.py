@@ -85,6 +85,17 @@ def test_agreed_questions_are_copied_doubted_ones_rewritten_mute_ones_left_out(
     ]
 
 
+def test_another_questions_demonstration_is_shown_and_never_copied(parents: dict[str, Path], tmp_path: Path) -> None:
+    """The null control changes what the student is shown; were it trained on answers to other questions, any method
+    would beat it. q1 is shown what q0's samples agree on."""
+    texts = [Response(id, 0, f"{id}, mine\nAnswer: 2", 2, True) for id in ("q0", "q1")]
+    write_rows(parents["rewrites"] / RESPONSES, texts)
+    targets = Alice(bypass=True, shuffle="all").targets(TASK, parents, tmp_path)
+    assert [(target.id, target.response) for target in targets] == [(row.id, row.text) for row in texts]
+    assert not Alice(bypass=True, shuffle="all").shown.bypass
+    assert Alice(bypass=True, shuffle="statement").shown.bypass
+
+
 def test_a_missing_rewrite_is_an_error(parents: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(DataError, match="rewrites answer 'q1' where the labels speak of 'q0'"):
         Alice(bypass=False).targets(TASK, parents, tmp_path)

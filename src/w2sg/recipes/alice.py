@@ -54,7 +54,8 @@ class Alice(Recipe):
     choose: Literal["first", "majority"] = "majority"
     """Of several rewrites learn the first, or the first with their most frequent answer."""
     bypass: bool = False
-    """Where all samples of the supervisor agree, those without a cluster apart, learn its demonstration as it is."""
+    """Where all samples of the supervisor agree, those without a cluster apart, learn its demonstration as it is; never
+    another question's (`shuffle: all`), which the student is only shown."""
     order: Order = "own-first"
     """Which answer the student is shown first. `blind`: not told whose is whose, a coin decides which is first."""
     uncertainty: bool = True
@@ -116,7 +117,8 @@ class Alice(Recipe):
         return Shown(
             uncertainty=self.uncertainty,
             order=self.order,
-            bypass=self.bypass,
+            # What another question's samples agree on is no answer to this one: it may be shown, never copied.
+            bypass=self.bypass and self.shuffle != "all",
             shuffle=self.shuffle,
             seed=self.seed if self._draws else 0,
             listing=self.listing,
