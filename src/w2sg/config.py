@@ -10,16 +10,21 @@ import difflib
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self, get_args
+from typing import Any, ClassVar, Literal, Self, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from w2sg.errors import ConfigError
 
+Key = TypeVar("Key", str, int)
+Made = TypeVar("Made")
+
 _RUNTIME = "w2sg_runtime"
 _ADDED = "w2sg_added"
+_PART: Literal["part"] = "part"
 
 
 def runtime(default: Any, **keywords: Any) -> Any:
@@ -52,15 +57,15 @@ class Config(BaseModel):
         return found
 
     @classmethod
-    def parse(cls, data: Any, where: str) -> Self:
-        """Validate `data`, which came from `where` (a file, the command line).
+    def parse(cls, data: Any, where: str, context: Any = None) -> Self:
+        """Validate `data`, which came from `where` (a file, the command line); `context` is shown to its validators.
 
         Raises:
             ConfigError: names every problem at once, each with its dotted path, the value found and, for an
                 unknown key, the nearest known one.
         """
         try:
-            return cls.model_validate(data)
+            return cls.model_validate(data, context=context)
         except ValidationError as error:
             raise ConfigError(f"{where} does not fit. {describe(error, cls)}") from None
 
@@ -119,6 +124,25 @@ def fingerprint(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()[:16]
 
 
+def each(parts: Mapping[Key, Any], make: Callable[[Key, Any], Made]) -> dict[Key, Made]:
+    """Return what `make` makes of every key and part; for validators.
+
+    Raises:
+        ValidationError: the ConfigErrors of all parts, each in its place.
+    """
+    made: dict[Key, Made] = {}
+    wrong: list[InitErrorDetails] = []
+    for key, part in parts.items():
+        try:
+            made[key] = make(key, part)
+        except ConfigError as error:
+            kind = PydanticCustomError(_PART, "{told}", {"told": str(error)})
+            wrong.append({"type": kind, "loc": (key,), "input": part})
+    if wrong:
+        raise ValidationError.from_exception_data("parts", wrong)
+    return made
+
+
 def describe(error: ValidationError, model: type[BaseModel] | None = None) -> str:
     """Turn pydantic's findings into sentences: dotted path, what is wrong, the value found, a suggestion."""
     sentences = []
@@ -127,7 +151,9 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> st
         if found["type"] == "extra_forbidden":
             known = _keys_at(model, found["loc"][:-1]) if model else []
             key = str(found["loc"][-1])
-            sentences.append(f"{place}: unknown key{suggest(key, known)}.")
+            inside = list(_places(model, key)) if model and not difflib.get_close_matches(key, known, n=1) else []
+            hint = f" here (perhaps you meant {' or '.join(inside)})" if inside else suggest(key, known)
+            sentences.append(f"{place}: unknown key{hint}.")
         elif found["type"] == "union_tag_invalid":
             context = found["ctx"]
             known = [tag.strip().strip("'") for tag in str(context["expected_tags"]).split(",")]
@@ -137,8 +163,9 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> st
         else:
             value = repr(found["input"])
             value = value if len(value) <= 80 else value[:77] + "..."
-            message = found["msg"].removeprefix("Value error, ")
-            sentences.append(f"{place}: {message[:1].lower()}{message[1:].rstrip('.')} (found {value}).")
+            message = found["msg"].removeprefix("Value error, ").rstrip(".")
+            told = "" if found["type"] == _PART else f" (found {value})"  # which names what it found itself
+            sentences.append(f"{place}: {message[:1].lower()}{message[1:]}{told}.")
     count = len(sentences)
     return (f"{count} problems: " if count > 1 else "") + " ".join(sentences)
 
@@ -157,6 +184,17 @@ def _keys_at(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
         ]
         here = inner or here  # a union's tag stands in the path without being a field
     return sorted({name for candidate in here for name in candidate.model_fields})
+
+
+def _places(model: type[BaseModel], key: str) -> Iterator[str]:
+    """Yield where in the parts of `model` there is a field called `key`, as settings of one part or of each of many."""
+    for name, field in model.model_fields.items():
+        inner = next((one for one in _models_in(field.annotation) if key in one.model_fields), None)
+        if inner is None:
+            continue
+        first = next(iter(inner.model_fields))
+        forms: dict[Any, str] = {tuple: f"{name}=[{{{first}: ..., {key}: ...}}]", dict: f"{name}.NAME.{key}"}
+        yield forms.get(get_origin(field.annotation), f"{name}.{key}")
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
@@ -225,7 +263,10 @@ def override(data: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]
                 inner = place[part] = {}
             if not isinstance(inner, dict):
                 where = ".".join(parts[: depth + 1])
-                raise ConfigError(f"The setting {setting!r} goes through {where!r}, which is {inner!r}, not a mapping.")
+                whole = f" Give the list as a whole: {where}=[...]." if isinstance(inner, list) else ""
+                raise ConfigError(
+                    f"The setting {setting!r} goes through {where!r}, which is {inner!r}, not a mapping.{whole}"
+                )
             place = inner
         place[parts[-1]] = value
     return result

@@ -12,7 +12,7 @@ import scripted_world
 from w2sg.errors import ConfigError, DataError, ModelError
 from w2sg.runs.experiment import Experiment, read_experiment
 from w2sg.runs.plan import make_plan
-from w2sg.schedules.methods import CONTROLS
+from w2sg.schedules.methods import CONTROLS, method
 
 
 def write(folder: Path, **changes: Any) -> Path:
@@ -68,6 +68,61 @@ def test_what_does_not_fit_is_named(tmp_path: Path, changes: dict[str, Any], wor
         read_experiment(write(tmp_path, **changes))
 
 
+def test_a_list_of_names_picks_rows_of_the_file_as_it_spells_them_out(tmp_path: Path) -> None:
+    methods = {"mine": {"elicit": {"kind": "vote", "samples": 4}}, "imitation": {"preset": "paper"}, "alice": None}
+    path = write(tmp_path, methods=methods, controls={"ceiling": None, "fixed": {"like": "random-labels"}})
+    file = read_experiment(path)
+    picked = read_experiment(path, ["methods=[imitation, mine, imitation-vote]", "controls=[fixed, teacher]"])
+    assert list(picked.methods) == ["imitation", "mine", "imitation-vote"]
+    assert list(picked.controls) == ["fixed", "teacher"]
+    for name in ("imitation", "mine", "fixed"):
+        assert picked.arms()[name] == file.arms()[name]
+    assert picked.methods["imitation-vote"] == method("imitation-vote")
+    assert list(read_experiment(path, ["methods=mine"]).methods) == ["mine"]
+    with pytest.raises(
+        ConfigError, match=r"rows of the file: fixed, imitation, mine; known: imitation, .*random-labels"
+    ):
+        read_experiment(path, ["methods=[neither]"])
+    with pytest.raises(ConfigError, match="perhaps you meant 'mine'"):
+        read_experiment(path, ["methods=[mien]"])
+
+
+def test_every_mistake_is_told_at_once_each_in_its_place(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        tasks=["world-math", "world-logik"],
+        methods={"imitaton": None, "mine": {"elicit": "vot"}},
+        controls=["teachr"],
+        seeds=[0, 0],
+    )
+    with pytest.raises(ConfigError) as told:
+        read_experiment(path)
+    for words in (
+        "6 problems",
+        "tasks.0: the task has the unknown kind 'world-math' (perhaps you meant 'world-maths').",
+        "tasks.1: the task has the unknown kind 'world-logik'",
+        "methods.imitaton: there is no method called 'imitaton' (perhaps you meant 'imitation')",
+        "methods.mine: the method 'mine' does not fit. elicit: there is no 'vot' here",
+        "controls.teachr: ",
+        "seeds: a seed is given twice in [0, 0]",
+    ):
+        assert words in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("split.transfer=100", r"split: unknown key here \(perhaps you meant tasks=\[\{kind: ..., split: ...\}\]\)"),
+        ("epochs=1", r"epochs: unknown key here \(perhaps you meant teacher_fit.epochs or student_fit.epochs\)"),
+        ("elicit=vote", r"elicit: unknown key here \(perhaps you meant methods.NAME.elicit"),
+        ("tasks.split.transfer=100", r"not a mapping\. Give the list as a whole: tasks=\[...\]"),
+    ],
+)
+def test_a_misplaced_key_is_shown_its_place(tmp_path: Path, setting: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        read_experiment(write(tmp_path), [setting])
+
+
 def test_two_tasks_need_two_names(tmp_path: Path) -> None:
     data = scripted_world.experiment(tmp_path / "data")
     with pytest.raises(ConfigError, match="two tasks have the same name"):
@@ -81,6 +136,16 @@ def test_a_missing_model_or_file_is_found_when_planning(tmp_path: Path) -> None:
     (tmp_path / "data" / "gold.jsonl").unlink()
     with pytest.raises(DataError, match=r"gold\.jsonl"):
         make_plan(read_experiment(path))
+
+
+def test_all_models_and_files_that_are_missing_are_told_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path, teacher="./nowhere", student="zoo/smal")
+    (tmp_path / "data" / "gold.jsonl").unlink()
+    with pytest.raises(ModelError, match=r"no model folder '\./nowhere'") as told:
+        make_plan(read_experiment(path))
+    student, file = told.value.__notes__
+    assert "zoo/small" in student
+    assert "gold.jsonl" in file
 
 
 def test_greedy_answers_of_the_untuned_student_are_shared_by_all_seeds(tmp_path: Path) -> None:

@@ -15,11 +15,13 @@ def run(
     """Run an experiment: train, answer, grade, and report the comparison. Finished steps are never done again.
 
     Stopped at any moment, the same command continues where it stopped. Writes results.json and report.html.
+    Rows (methods, controls) given as a list of names are those of the file, or known methods.
 
     \b
     w2sg run experiments/quickstart.yaml
     w2sg run experiments/quickstart.yaml --seeds 0 1 2 --out runs/three-seeds
     w2sg run experiments/quickstart.yaml --set student=Qwen/Qwen2.5-0.5B student_fit.epochs=1
+    w2sg run experiments/alice-world.yaml --set "methods=\\[alice, cascade-alice-shuffled]"
     """
     from rich.console import Console
     from rich.text import Text

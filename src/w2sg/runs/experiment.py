@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
 
-from w2sg.config import Config, added, override, read_yaml, runtime
+from w2sg.config import Config, added, each, override, read_yaml, runtime
 from w2sg.models.base import ModelConfig, RuntimeConfig
 from w2sg.models.fit_config import FitConfig
 from w2sg.schedules.methods import CONTROLS, METHODS, MethodConfig, Preset, method
@@ -70,8 +70,19 @@ class Experiment(Config):
         if isinstance(value, str | Mapping):
             value = [value]
         if isinstance(value, list | tuple):
-            return tuple(part if isinstance(part, TaskConfig) else task_config(part) for part in value)
+            made = each(
+                dict(enumerate(value)), lambda _, part: part if isinstance(part, TaskConfig) else task_config(part)
+            )
+            return tuple(made.values())
         return value
+
+    @field_validator("tasks")
+    @classmethod
+    def _two_names(cls, tasks: tuple[TaskConfig, ...]) -> tuple[TaskConfig, ...]:
+        names = [task.name for task in tasks]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two tasks have the same name among {names}; give one of them another `name`")
+        return tasks
 
     @field_validator("teacher", "student", mode="before")
     @classmethod
@@ -87,35 +98,39 @@ class Experiment(Config):
     @field_validator("methods", "controls", mode="before")
     @classmethod
     def _methods(cls, value: Any, info: ValidationInfo) -> Any:
-        preset = info.data.get("preset", "default")
+        preset, rows = info.data.get("preset", "default"), info.context or {}
         if isinstance(value, str):
             value = [value]
         if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
-            value = dict.fromkeys(value)
+            value = {name: rows.get(name) for name in value}
         if isinstance(value, Mapping):
-            return {
-                str(name): parts if isinstance(parts, MethodConfig) else method(str(name), parts, preset)
-                for name, parts in value.items()
-            }
+            return each(
+                {str(name): parts for name, parts in value.items()},
+                lambda name, parts: parts if isinstance(parts, MethodConfig) else method(name, parts, preset, rows),
+            )
         return value
+
+    @field_validator("controls")
+    @classmethod
+    def _rows(cls, controls: dict[str, MethodConfig], info: ValidationInfo) -> dict[str, MethodConfig]:
+        methods = info.data.get("methods")
+        if methods is not None and (both := set(methods) & set(controls)):
+            raise ValueError(f"{sorted(both)} stand both under methods and under controls")
+        if methods is not None and not methods and not controls:
+            raise ValueError(f"name at least one method (known: {', '.join(METHODS)})")
+        return controls
 
     @field_validator("seeds", mode="before")
     @classmethod
     def _seeds(cls, value: Any) -> Any:
         return (value,) if isinstance(value, int) and not isinstance(value, bool) else value
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Experiment:
-        names = [task.name for task in self.tasks]
-        if len(set(names)) != len(names):
-            raise ValueError(f"two tasks have the same name among {names}; give one of them another `name`")
-        if len(set(self.seeds)) != len(self.seeds):
-            raise ValueError(f"a seed is given twice in {list(self.seeds)}")
-        if both := set(self.methods) & set(self.controls):
-            raise ValueError(f"{sorted(both)} stand both under methods and under controls")
-        if not self.methods and not self.controls:
-            raise ValueError(f"name at least one method (known: {', '.join(METHODS)})")
-        return self
+    @field_validator("seeds")
+    @classmethod
+    def _each_seed_once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) != len(seeds):
+            raise ValueError(f"a seed is given twice in {list(seeds)}")
+        return seeds
 
     def arms(self) -> dict[str, MethodConfig]:
         """Return controls and methods together, by name, in the order of the result table."""
@@ -125,10 +140,20 @@ class Experiment(Config):
 def read_experiment(path: Path, settings: Iterable[str] = (), seeds: Iterable[int] | None = None) -> Experiment:
     """Read an experiment file, with `key=value` settings and seeds from the command line put in place.
 
+    A list of names in place of the file's methods or controls (`methods=[alice, mine]`) picks rows that the file spells
+    out as it does, and takes other names as those of known methods.
+
     Raises:
         ConfigError: every problem at once, each with its dotted path.
     """
-    data = override(read_yaml(path), settings)
+    file = read_yaml(path)
+    data = override(file, settings)
     if seeds is not None:
         data["seeds"] = list(seeds)
-    return Experiment.parse(data, f"The experiment {str(path)!r}")
+    return Experiment.parse(data, f"The experiment {str(path)!r}", _spelt_out(file))
+
+
+def _spelt_out(file: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the rows are made of of which a file says it, by name."""
+    parts = (file.get(part) for part in ("controls", "methods"))
+    return {str(name): made for part in parts if isinstance(part, Mapping) for name, made in part.items() if made}

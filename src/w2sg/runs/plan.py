@@ -5,14 +5,15 @@ Nothing heavy is imported here; what the store already holds is `runs.store`'s t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from w2sg.config import Config
 from w2sg.decode.config import SamplingConfig
 from w2sg.elicit.embedding import PACKAGED, SentenceModel
-from w2sg.errors import DataError
+from w2sg.errors import DataError, UserError
 from w2sg.models.base import ModelConfig
 from w2sg.runs.experiment import Experiment
 from w2sg.runs.store import Store
@@ -27,6 +28,9 @@ from w2sg.steps.score import score_step
 from w2sg.steps.task import TaskSettings
 from w2sg.tasks import file_digests
 from w2sg.tasks.base import TaskConfig
+
+_Named = TypeVar("_Named")
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -99,22 +103,29 @@ def make_plan(experiment: Experiment) -> Plan:
     """Lay out every step of the experiment.
 
     Raises:
-        ModelError, DataError: a model or a task's file is not there.
+        ModelError, DataError: a model or a task's file is not there; notes tell of the others that are not.
     """
     precision = experiment.runtime.dtype
-    teacher, student = ModelRef.of(experiment.teacher, precision), ModelRef.of(experiment.student, precision)
-    intermediates = tuple(ModelRef.of(config, precision) for config in experiment.intermediates)
+    faults: list[UserError] = []
+    named = (experiment.teacher, experiment.student, *experiment.intermediates)
+    models = _made(named, lambda config: ModelRef.of(config, precision), faults)
+    tasks = _made(experiment.tasks, task_step, faults)
+    if faults:
+        first, *others = {str(fault): fault for fault in faults}.values()
+        for other in others:
+            first.add_note(str(other))
+        raise first
+    teacher, student, *intermediates = models
     greedy = SamplingConfig(
         samples=1, temperature=0.0, max_new_tokens=experiment.max_new_tokens, chunk=experiment.chunk
     )
     arms, notes = [], _unpinned(experiment)
-    for config in experiment.tasks:
+    for config, laid_out in zip(experiment.tasks, tasks, strict=True):
         if config.split.test_id == 0 and config.split.test_ood == 0:
             raise DataError(
                 f"The task {config.name!r} has no test questions (split.test_id and split.test_ood are 0), so "
                 "there would be nothing to report. Give at least one of them a size."
             )
-        laid_out = task_step(config)
         methods = experiment.arms()
         if config.pool_without_gold:
             for name in [name for name, method in methods.items() if isinstance(method.schedule, Ceiling)]:
@@ -132,12 +143,23 @@ def make_plan(experiment: Experiment) -> Plan:
                 max_new_tokens=experiment.max_new_tokens,
                 chunk=experiment.chunk,
                 seed=seed,
-                intermediates=intermediates,
+                intermediates=tuple(intermediates),
                 tries=experiment.tries,
             )
             for name, method in methods.items():
                 arms.append(_arm(name, cast, method.product(name, cast), greedy))
     return Plan(experiment, tuple(arms), tuple(notes))
+
+
+def _made(parts: Iterable[_Named], make: Callable[[_Named], _Found], faults: list[UserError]) -> list[_Found]:
+    """Return what `make` makes of each part; what cannot be made goes to `faults`."""
+    made = []
+    for part in parts:
+        try:
+            made.append(make(part))
+        except UserError as error:
+            faults.append(error)
+    return made
 
 
 def _unpinned(experiment: Experiment) -> list[Note]:

@@ -5,6 +5,8 @@ A new method is a line in `METHODS` (or in an experiment file) over parts that e
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from w2sg.config import Config, suggest
@@ -140,11 +142,12 @@ DECODED = ("boosted", "boosted-classifier", "committee", "families")
 is measured against is labelled alike. The one sample at temperature 0.6 is Wu et al.'s, of a single teacher."""
 
 
-def method(name: str, changes: Any = None, preset: Preset = "default") -> MethodConfig:
+def method(name: str, changes: Any = None, preset: Preset = "default", others: Collection[str] = ()) -> MethodConfig:
     """Return the method called `name`, with the parts in `changes` put in place of the named one's.
 
     A part given without its `kind` changes the named method's part. `changes` may also hold `like`, the name of the
-    method that is changed (by default `name` itself), and `preset`.
+    method that is changed (by default `name` itself), and `preset`. `others` are rows that an experiment spells out and
+    that could have been named instead; errors list them.
 
     Raises:
         ConfigError: the name is unknown and nothing says what it is made of, or a part does not fit.
@@ -159,9 +162,11 @@ def method(name: str, changes: Any = None, preset: Preset = "default") -> Method
     if preset not in get_args(Preset):
         raise ConfigError(f"The method {name!r} has the preset {preset!r}; known are {', '.join(get_args(Preset))}.")
     if like not in known and (like != name or not changes):
+        near = difflib.get_close_matches(like, [*({*others} - {like}), *known], n=1)
+        both = f" (rows of the file: {', '.join(others)}; known: {', '.join(known)})" if others and not near else ""
         raise ConfigError(
-            f"There is no method called {like!r}{suggest(like, known)}. Name a known one, or say what it is made "
-            f"of: {name}: {{elicit: vote}}."
+            f"There is no method called {like!r}{both or suggest(like, near or known)}. Name a known one, or say what "
+            f"it is made of: {name}: {{elicit: vote}}."
         )
     made = {**PLAIN, **known.get(like, {})}
     if preset == "paper" and like in METHODS:
