@@ -75,6 +75,12 @@ def test_a_head_says_how_to_run_where_how_long_and_what_to_expect(path: Path) ->
     assert commands(path) or "make run" in opening
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_what_a_head_says_was_measured_is_in_the_log(path: Path) -> None:
+    if "LOG.md" in head(path):
+        assert path.relative_to(ROOT).as_posix() in (ROOT / "LOG.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("path", [path for path in FILES if commands(path)], ids=lambda path: path.stem)
 def test_every_command_of_a_head_can_be_planned_without_a_network(path: Path, offline: None) -> None:
     names = []
