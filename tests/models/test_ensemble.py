@@ -191,6 +191,18 @@ def test_experts_of_other_bases_are_named_by_them(tmp_path: Path) -> None:
     assert [member.model.config.model_type for member in model.model.members] == ["llama", "gpt_neox"]
 
 
+def test_revisions_of_one_base_are_kept_apart(pair: Path, tmp_path: Path) -> None:
+    """The file names its base by a path alone, and loaded by itself nothing else says which revision was tuned."""
+    early, late = (ModelConfig(path="org/base", revision=name) for name in ("step1000", "main"))
+    experts = [(pair / f"expert-{number:02d}", 1.0) for number in (1, 2)]
+    plain = ModelConfig(path="org/base")
+    for name, bases in {"both": [early, late], "first": [early, plain], "same": [early, early]}.items():
+        found = save_ensemble(tmp_path / name, "org/base", experts, bases=bases)
+        for alone in (plain, early):  # loaded by itself, or as the tuned form of the first one's base
+            assert [found.base_of(expert, alone) for expert in found.experts] == bases
+        assert save_first(tmp_path / f"{name}-1", tmp_path / name, 1).base_of(found.experts[0], plain) == early
+
+
 def test_experts_of_different_vocabularies_are_refused(tmp_path: Path) -> None:
     models = [build_model(tmp_path / "a"), build_model(tmp_path / "b", vocab_size=500)]
     save_ensemble(tmp_path / "ensemble", str(models[0]), [(model, 1.0) for model in models])

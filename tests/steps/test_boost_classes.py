@@ -194,6 +194,7 @@ def test_combining_and_drawing_by_hand() -> None:
     sharp = chosen(shares, SamplingConfig(samples=1500, temperature=0.5), 0)
     assert np.bincount(sharp) / 1500 == pytest.approx(np.array([4, 25, 9]) / 38, abs=0.04)
     assert set(chosen(shares, SamplingConfig(samples=200, temperature=1.0, top_p=0.6), 0)) == {1, 2}
+    assert set(chosen(shares, SamplingConfig(samples=200, temperature=1.0, top_k=2), 0)) == {1, 2}
     assert set(chosen(Shares("q", (1.0, 0.0)), SamplingConfig(samples=20, temperature=1.0), 0)) == {0}
 
 

@@ -181,8 +181,9 @@ def save_ensemble(
     members: list[dict[str, Any]] = [
         {"path": f"expert-{number:02d}", "weight": weight} for number, (_, weight) in enumerate(experts, start=1)
     ]
+    revised = any(own.path == base and own.revision is not None for own in bases)
     for member, own in zip(members, bases, strict=bool(bases)):
-        if own.path != base:
+        if own.path != base or revised:  # `base` has a path and no revision
             member |= {"base": own.path, "revision": own.revision}
     found = Ensemble.parse({"base": base, "mixture": mixture, "experts": members}, "The ensemble")
     make_folder(folder)

@@ -157,15 +157,16 @@ def combined(by_expert: Sequence[Sequence[Floats]], weights: Sequence[float], co
 
 def chosen(found: Shares, sampling: SamplingConfig, seed: int) -> list[int]:
     """Return the places of the options that are answered: the best one (of equals the first), or as many as are asked
-    for, drawn from s^(1 / temperature) within its nucleus."""
+    for, drawn from s^(1 / temperature) among the `top_k` best and within their nucleus."""
     shares = np.asarray(found.shares)
     if sampling.temperature == 0:
         return [int(shares.argmax())] * sampling.samples
     with np.errstate(divide="ignore"):
         logs = np.log(shares) / sampling.temperature
     chances = np.exp(logs - logs.max())
-    chances /= chances.sum()
     order = np.argsort(-chances, kind="stable")
+    chances[order[sampling.top_k or len(order) :]] = 0.0
+    chances /= chances.sum()
     before = chances[order].cumsum() - chances[order]
     chances[order[before >= sampling.top_p]] = 0.0
     ends = chances.cumsum() / chances.sum()

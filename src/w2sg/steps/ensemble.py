@@ -70,6 +70,7 @@ def run(step: Step, work: Workspace) -> Outcome:
             "experts better, or allow more attempts (retries)."
         )
     remove_folder(work.folder / MODEL)
-    save_ensemble(work.folder / MODEL, settings.model.config.path, experts, settings.mixture)
+    base = settings.model.config
+    save_ensemble(work.folder / MODEL, base.path, experts, settings.mixture, [base] * len(experts))
     summary = {"experts": len(experts), "asked": len(folders) - spare, "weights": [weight for _, weight in experts]}
     return Outcome({**summary, "failures": failures, "ends": ends})
