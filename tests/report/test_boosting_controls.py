@@ -56,3 +56,20 @@ def test_classifiers_are_tested_by_their_weights_alone():
     known = methods(ensemw2s_classes=None, ensemw2s_classes_uniform=None, uniform_ensemble=None)
     assert lacking("ensemw2s-classes", known) == {"ensemw2s-classes-uniform": "weights"}
     assert lacking("ensemw2s-classes-uniform", known) == {}
+
+
+def test_the_same_draws_from_equal_weights_lack_the_reweighting():
+    """The experts of `uniform-ensemble` learn all of the gold, boosted ones a draw: what else differs than weights."""
+    apart = {"supervisor": {"weights": "uniform", "boosting": {"reweight": False}}}
+    otherwise = {"supervisor": {"weights": "uniform", "boosting": {"reweight": False, "draw": "count"}}}
+    known = methods(
+        ensemw2s=None,
+        retried={"like": "ensemw2s", "supervisor": {"retries": 2}},
+        apart={"like": "ensemw2s", **apart},
+        counted={"like": "ensemw2s", **otherwise},
+        ensemw2s_classes=None,
+        classes_apart={"like": "ensemw2s-classes", **apart},
+    )
+    assert lacking("ensemw2s", known) == lacking("retried", known) == {"apart": "reweighting"}
+    assert lacking("ensemw2s-classes", known) == {"classes-apart": "reweighting"}
+    assert lacking("apart", known) == {}

@@ -11,9 +11,10 @@ from typing import Any, Literal
 from w2sg.report.counterparts import Made
 from w2sg.supervisors.committee import Committee
 
-Lacking = Literal["boosting", "weights"]
-"""What an arm lacks. `boosting`: it has as many experts, made alike, that differ by their seed alone and count the
-same; `weights`: it has the same experts, and they count the same."""
+Lacking = Literal["boosting", "reweighting", "weights"]
+"""What an arm lacks. `boosting`: it has as many experts, tuned alike on all of the gold, that differ by their seed
+alone and count the same; `reweighting`: each of its experts draws anew what it learns, in the same way but from equal
+weights, and they count the same; `weights`: it has the same experts, and they count the same."""
 
 
 def boosting_controls(method: str, arms: Collection[str], made: Made) -> dict[str, Lacking]:
@@ -34,6 +35,8 @@ def boosting_controls(method: str, arms: Collection[str], made: Made) -> dict[st
             found[name] = "weights"
         elif other == alike:
             found[name] = "boosting"
+        elif other == _unweighted(boosted):
+            found[name] = "reweighting"
     return found
 
 
@@ -41,6 +44,12 @@ def _lesson(made: Mapping[str, Any]) -> list[Any]:
     """Return how an arm's labels are drawn and learnt, without what merely tests more."""
     schedule = {key: value for key, value in made["schedule"].items() if key != "prefixes"}
     return [made["elicit"], made["recipe"], schedule]
+
+
+def _unweighted(boosted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same supervisor with every round's weights left equal."""
+    apart = {**boosted, "weights": "uniform", "boosting": {**boosted["boosting"], "reweight": False}}
+    return {**apart, "retries": 0} if "retries" in boosted else apart
 
 
 def _unboosted(boosted: Mapping[str, Any]) -> dict[str, Any] | None:

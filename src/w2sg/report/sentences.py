@@ -315,9 +315,11 @@ def _rest(finding: Finding, rows: Mapping[str, ComparisonRow]) -> Iterator[str]:
 
 def boosting(rows: Mapping[str, ComparisonRow], lacks: Mapping[str, Lacking]) -> Iterator[str]:
     """Yield what is shown of boosting itself, by the methods that lack one thing of it each: first by as many experts
-    without it, its true test, then by the same experts with equal weights."""
+    without it, its true test, then by as many that differ in nothing but what was reweighted, then by the same experts
+    with equal weights."""
     for what, name, them, against_whom in (
         ("boosting", "Boosting itself", "is", "as many experts that differ by their seed alone"),
+        ("reweighting", "Reweighting", "is", "as many experts on draws from equal weights"),
         ("weights", "The weights of the experts", "are", "the same experts with equal weights"),
     ):
         for row in (rows[against] for against, lacked in lacks.items() if lacked == what and against in rows):
