@@ -36,6 +36,11 @@ def test_an_error_of_the_user_is_one_paragraph() -> None:
     assert (code, text) == (2, "Error: Line 3 of 'x.jsonl' has no question.\n")
 
 
+def test_what_a_server_said_cannot_command_the_terminal() -> None:
+    _, text = ending(DataError("The server says 'no \x1b]0;a title\x07 \x1b[2J \x9b2J access', naïve \u200d 42."))
+    assert text == "Error: The server says 'no \ufffd]0;a title\ufffd \ufffd[2J \ufffd2J access', naïve \u200d 42.\n"
+
+
 def test_a_missing_extra_says_how_to_install_it() -> None:
     code, text = ending(MissingExtra("trl", "bench", "The benchmark"))
     assert code == 2

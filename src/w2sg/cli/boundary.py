@@ -18,6 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 from w2sg.errors import UserError
 
 _DISK = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG}
+_COMMANDING = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Commands(TyperGroup):
@@ -46,7 +47,8 @@ class Commands(TyperGroup):
 
 def _end(message: str, code: int) -> typer.Exit:
     label = typer.style("Error: ", fg="red", bold=True) if code == 2 else ""
-    typer.echo(label + " ".join(message.split()), err=True)
+    # What a server or a file said may hold signs that command the terminal.
+    typer.echo(label + _COMMANDING.sub("\N{REPLACEMENT CHARACTER}", " ".join(message.split())), err=True)
     return typer.Exit(code)
 
 

@@ -7,6 +7,7 @@ does) are given one fixed date, so that a prompt has the same ids every day. Loa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
@@ -74,11 +75,29 @@ class Dialogue:
         return str(decoded).strip()
 
     def prompt_text(self, prompt: Prompt) -> str:
-        """Return the prompt as text: the chat template's form, or question and answer lines where there is none."""
-        messages = (*self._system, *prompt) if self._system and prompt[0].role != "system" else prompt
+        """Return the prompt as text: the chat template's form, or question and answer lines where there is none.
+
+        What a turn quotes (another model's words, a row of somebody's file) is text alone: a control token that stands
+        in it is broken by a space, so that it cannot end the turn and speak for the model.
+        """
+        said = tuple(
+            Message(turn.role, self._as_text(turn.content)) if turn.role != "system" else turn for turn in prompt
+        )
+        messages = (*self._system, *said) if self._system and said[0].role != "system" else said
         if not self.tokenizer.chat_template:
             return _plain(messages)
         return self._render(messages) + self._opening
+
+    def _as_text(self, content: str) -> str:
+        return self._control.sub(lambda found: f"{found[0][0]} {found[0][1:]}", content)
+
+    @cached_property
+    def _control(self) -> re.Pattern[str]:
+        """What the tokenizer reads as a control token wherever it stands."""
+        added = self.tokenizer.added_tokens_decoder.values()
+        words = {*self.tokenizer.all_special_tokens, *(token.content for token in added if token.special)}
+        known = sorted((word for word in words if len(word) > 1), key=len, reverse=True)
+        return re.compile("|".join(map(re.escape, known)) or r"(?!)")
 
     def _render(self, messages: Sequence[Message], answered: bool = False) -> str:
         from jinja2 import TemplateError
