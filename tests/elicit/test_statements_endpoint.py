@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -33,6 +33,7 @@ pytest.importorskip("openai", reason="the extra 'remote' is not installed")
 
 TASK = build(task_config({"kind": "file", "labelled": "unread.jsonl", "grader": "numeric"}))
 DOUBT = Doubt(Example("q", "How many ducks?"), (("3", 5), ("4", 2)), 1, ("Two and one: 3.", "Two and two: 4."))
+START_SECONDS = 900  # vLLM's imports alone take minutes on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -111,38 +112,89 @@ def test_what_was_answered_before_a_refusal_is_not_asked_again(server: FaultServ
 
 
 @contextmanager
-def engine(folder: Path) -> Iterator[tuple[str, str]]:
-    """The address and model name of a real engine that serves the model in `folder`: `transformers serve`, or, when
-    the variables W2SG_TEST_ENDPOINT and W2SG_TEST_ENDPOINT_MODEL name one that runs already (vLLM, say), that."""
-    if url := os.environ.get("W2SG_TEST_ENDPOINT"):
-        yield url, os.environ["W2SG_TEST_ENDPOINT_MODEL"]
-        return
-    pytest.importorskip("uvicorn", reason="the server of transformers is not installed: transformers[serving]")
-    pytest.importorskip("fastapi", reason="the server of transformers is not installed: transformers[serving]")
+def transformers_serve(folder: Path) -> Iterator[tuple[str, str]]:
+    """`transformers serve`."""
+    for package in ("uvicorn", "fastapi"):
+        pytest.importorskip(package, reason="the server of transformers is not installed: transformers[serving]")
+    command = [sys.executable, "-c", "from transformers.cli.transformers import main; main()", "serve", str(folder)]
+    with serving([*command, "--device", "cpu"], folder.parent / "serve.log") as url:
+        yield url, str(folder)
+
+
+@contextmanager
+def vllm(folder: Path) -> Iterator[tuple[str, str]]:
+    """vLLM, from the environment whose Python is named by W2SG_TEST_VLLM."""
+    python = os.environ.get("W2SG_TEST_VLLM")
+    if not python:
+        pytest.skip("set W2SG_TEST_VLLM to the Python of an environment that holds vLLM (CONTRIBUTING.md)")
+    command = [
+        python,
+        "-m",
+        "vllm.entrypoints.openai.api_server",
+        "--model",
+        str(folder),
+        "--served-model-name",
+        "tiny",
+    ]
+    command += ["--dtype", "float32", "--max-model-len", "2048", "--max-num-seqs", "16", "--enforce-eager"]
+    on_cpu = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
+    with serving(command, folder.parent / "vllm.log", **on_cpu) as url:
+        yield url, "tiny"
+
+
+@contextmanager
+def running_already(folder: Path) -> Iterator[tuple[str, str]]:
+    """Whatever W2SG_TEST_ENDPOINT is the address of."""
+    url, model = os.environ.get("W2SG_TEST_ENDPOINT"), os.environ.get("W2SG_TEST_ENDPOINT_MODEL")
+    if not url or not model:
+        pytest.skip("set W2SG_TEST_ENDPOINT and W2SG_TEST_ENDPOINT_MODEL to a running server's (CONTRIBUTING.md)")
+    yield url, model
+
+
+@contextmanager
+def serving(command: list[str], log: Path, **variables: str) -> Iterator[str]:
+    """The base URL of a server that `command` starts on a free port, as soon as it answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-c", "from transformers.cli.transformers import main; main()", "serve", str(folder)]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
-    surroundings = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    log = folder.parent / "serve.log"
-    with log.open("wb") as file, subprocess.Popen(command, env=surroundings, stdout=file, stderr=file) as process:
+    surroundings = {**os.environ, "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1", **variables}
+    surroundings.pop("PYTHONPATH", None)  # the server's environment is its own
+    command = [*command, "--host", "127.0.0.1", "--port", str(port)]
+    with (
+        log.open("wb") as file,
+        subprocess.Popen(command, env=surroundings, stdout=file, stderr=file, start_new_session=True) as process,
+    ):
         try:
-            for _ in range(600):
-                try:
-                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
-                        break
-                except (urllib.error.URLError, OSError):
-                    assert process.poll() is None, log.read_text()
-                    time.sleep(0.5)
-            yield f"http://127.0.0.1:{port}/v1", str(folder)
+            began = time.monotonic()
+            while not is_healthy(port):
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() - began < START_SECONDS, log.read_text()
+                time.sleep(0.5)
+            yield f"http://127.0.0.1:{port}/v1"
         finally:
             process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(30)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # what the server started and did not end
+
+
+def is_healthy(port: int) -> bool:
+    """Whether a server answers there and calls itself ready."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 @pytest.mark.slow
-def test_a_real_engine_writes_statements(tiny_model: Callable[..., Path], tmp_path: Path) -> None:
-    with engine(tiny_model("llama", max_position_embeddings=2048)) as (url, model):
+@pytest.mark.parametrize("engine", [transformers_serve, vllm, running_already], ids=lambda engine: engine.__name__)
+def test_a_real_engine_writes_statements(
+    engine: Callable[[Path], AbstractContextManager[tuple[str, str]]], tiny_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    # heads of 32: vLLM's attention on a CPU takes no smaller ones
+    with engine(tiny_model("llama", max_position_embeddings=2048, hidden_size=128)) as (url, model):
         helper = writer(url, model, concurrency=3)
         doubts = [helper.prompt(TASK, DOUBT)[-1].content, "Why?", "Who else?"]
         rows = keep(tmp_path / "one", helper, doubts)
