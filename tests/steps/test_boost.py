@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +19,18 @@ from w2sg.ensemble.expert_weight import weighted_error
 from w2sg.errors import DataError, ModelError
 from w2sg.models.base import ModelConfig, silent
 from w2sg.models.fit_config import FitConfig
-from w2sg.records import Target, ask
+from w2sg.models.loading import train
+from w2sg.records import Response, Target, ask, by_id
 from w2sg.runs.runner import run_steps
 from w2sg.runs.store import Store
 from w2sg.steps.answer_tokens import check_answers
-from w2sg.steps.base import with_ancestors
-from w2sg.steps.boost import weighted
-from w2sg.steps.boost_files import Answer, read_answer_rows, read_arrays, read_round
+from w2sg.steps.base import Step, Workspace, with_ancestors
+from w2sg.steps.boost import BoostSettings, _held_out, _tokens, weighted
+from w2sg.steps.boost_files import ANSWERS, Answer, read_answer_rows, read_arrays, read_round
 from w2sg.steps.cast import Cast
-from w2sg.steps.inputs import MODEL, TARGETS, read_targets
+from w2sg.steps.inputs import MODEL, RESPONSES, TARGETS, read_targets
 from w2sg.steps.model import ModelRef, Node
+from w2sg.storage import write_rows
 from w2sg.supervisors.boosted import Boosted
 from w2sg.supervisors.committee import Committee
 from w2sg.supervisors.single import Teacher
@@ -130,6 +134,60 @@ def test_where_errors_are_measured(boosting: dict[str, Any], cast: Cast, store: 
         assert store.record(round_)["cost"]["tokens_sampled"] > 0
 
 
+def first_round(cast: Cast, store: Store, **boosting: Any) -> tuple[Step, Workspace]:
+    """Return a first round with all that it needs, and a workspace without a folder of its own."""
+    node = boosted(1, **boosting).node(cast)
+    assert node.tuned is not None
+    round_ = node.tuned.parents["expert-001"]
+    run_steps(with_ancestors(round_.parents.values()), store, CPU, workers=1)
+    parents = {part: store.folder(parent) for part, parent in round_.parents.items()}
+    return round_, Workspace(Path(), parents, CPU, silent)
+
+
+def test_every_round_holds_out_another_part(cast: Cast, store: Store) -> None:
+    round_, work = first_round(cast, store, measured="held-out", folds=3)
+    settings = round_.settings
+    assert isinstance(settings, BoostSettings)
+    tokens = _tokens(work, settings.boosting)
+    held = [_held_out(work, settings.model_copy(update={"number": number}), tokens) for number in (1, 2, 3, 4)]
+    assert np.sum(held[:3], axis=0).tolist() == [1] * len(tokens.critical)
+    assert held[3].tolist() == held[0].tolist()
+
+
+def test_whole_answers_are_wrong_where_the_generated_one_is(cast: Cast, store: Store, tmp_path: Path) -> None:
+    """The base gets every second question right, the expert all but the first, as its replies kept by a killed attempt
+    have it: both count by the tokens of the gold answers, and on what is held out alone."""
+    how = {"errors": "generations", "prior": "pretrained", "measured": "held-out", "folds": 2}
+    round_, work = first_round(cast, store, **how)
+    shutil.copytree(work.parents["answers"], tmp_path / "answers")
+    rows = [replace(row, right=place % 2 == 0) for place, row in enumerate(read_answer_rows(work.parents["answers"]))]
+    write_rows(tmp_path / "answers" / ANSWERS, rows)
+    gold = by_id(read_targets(work.parents["targets"]), "targets")
+    texts = ["Answer: -1", *(gold[row.id].response for row in rows[1:])]
+    replies = [Response(row.id, 0, text, 5, True) for row, text in zip(rows, texts, strict=True)]
+    write_rows(tmp_path / "round" / RESPONSES, replies)
+    parents = {**work.parents, "answers": tmp_path / "answers"}
+    round_.run(replace(work, folder=tmp_path / "round", parents=parents))
+    told, arrays = read_round(tmp_path / "round"), read_arrays(tmp_path / "round")
+    lengths = [row.counted for row in rows]
+    assert arrays["wrong"].tolist() == np.repeat([place == 0 for place in range(8)], lengths).tolist()
+    measured, base = arrays["measured"], np.repeat([not row.right for row in rows], lengths)
+    assert 0 < measured.sum() < len(measured)
+    assert told["error"] == pytest.approx(arrays["wrong"][measured].mean())
+    assert told["prior"] == pytest.approx(base[measured].mean())
+
+
+def test_a_warm_expert_starts_from_the_one_before(cast: Cast, store: Store, tmp_path: Path) -> None:
+    step, _ = made(boosted(2).model_copy(update={"warm": True}).node(cast), store)
+    first, second = rounds(step, store)
+    settings = step.parents["expert-002"].settings
+    assert isinstance(settings, BoostSettings)
+    learnt, how = read_targets(second), {"seed": settings.seed, "folder": tmp_path, "runtime": CPU}
+    train(cast.teacher.config, learnt, settings.fit, tuned=first / MODEL, **how)  # type: ignore[arg-type]
+    ours, same = (load_file(one / MODEL / "adapter_model.safetensors") for one in (second, tmp_path))
+    assert all((ours[name] == same[name]).all() for name in ours)
+
+
 def test_boosting_that_ends_keeps_what_it_has_and_an_empty_one_is_told(cast: Cast, store: Store) -> None:
     """An expert that has learnt nothing is no better than a coin: it is dropped, and the second is not trained."""
     idle = FitConfig(learning_rate=1e-9, epochs=0.1)
@@ -158,8 +216,6 @@ def test_killed_in_its_training_a_round_ends_in_the_same(cast: Cast, store: Stor
     def killed(done: int, total: int, note: str = "") -> None:
         if done == 2:
             raise Stop
-
-    from w2sg.steps.base import Workspace
 
     folder = other.folder(round_)
     folder.mkdir(parents=True)
@@ -212,8 +268,6 @@ def test_answers_that_cannot_be_weighed() -> None:
 
 
 def test_a_script_has_no_tokens(cast: Cast, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     ref = ModelRef.of(ModelConfig(path="scripted:scripted_world:weak"))
     with pytest.raises(ModelError, match="cannot be boosted: it plays a script"):
         made(boosted(1).node(replace(cast, teacher=ref)), Store(tmp_path))
