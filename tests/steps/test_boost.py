@@ -183,7 +183,7 @@ def test_a_warm_expert_starts_from_the_one_before(cast: Cast, store: Store, tmp_
     settings = step.parents["expert-002"].settings
     assert isinstance(settings, BoostSettings)
     learnt, how = read_targets(second), {"seed": settings.seed, "folder": tmp_path, "runtime": CPU}
-    train(cast.teacher.config, learnt, settings.fit, tuned=first / MODEL, **how)  # type: ignore[arg-type]
+    train(cast.teacher.config, learnt, settings.fit, tuned=first / MODEL, **how)
     ours, same = (load_file(one / MODEL / "adapter_model.safetensors") for one in (second, tmp_path))
     assert all((ours[name] == same[name]).all() for name in ours)
 
