@@ -169,6 +169,20 @@ def test_overview(results):
     ]
 
 
+def test_the_overview_says_where_a_student_that_reads_has_no_null_control(results):
+    fields = {"seeds": 1, "n": 4, "taught": 4, "bypassed": 0, "shown": None, "own": None, "learnt": None, "flips": ()}
+    shares = {"bins": (), "inherited": None, "corrected": None, "broken": None}
+    row = RewriteRow(task="world-maths", method="imitation", **fields, **shares)
+    reads = results.model_copy(update={"rewrites": (row,)})
+    assert next(overview(reads)).startswith(
+        "imitation: helped on world-maths (before correction, no null control); made the student worse on "
+    )
+    control = next(one for one in results.summary if (one.task, one.method) == ("world-maths", "imitation"))
+    held = control.model_copy(update={"method": "imitation-shuffled"})
+    both = reads.model_copy(update={"summary": (*results.summary, held)})
+    assert "no null control" not in next(overview(both))
+
+
 def test_gap_recovered_is_given_with_its_interval():
     made = rows(untuned=(2, 10), self_distillation=(1, 5), teacher=(1, 5))
     made["teacher"] = made["teacher"].model_copy(update={"pgr": 0.4, "pgr_low": -0.05, "pgr_high": 0.9})

@@ -101,7 +101,8 @@ def overview(results: Results) -> Iterator[str]:
     """Yield one sentence per method over all tasks, from the verdicts on their headline strata.
 
     `before correction` marks a gain that Holm's correction for several comparisons takes back, `one seed` a finding
-    that covers the choice of items only.
+    that covers the choice of items only, `no null control` a gain of a student that is shown a teacher's work, in a run
+    that holds no student shown the work on another question.
     """
     made, by_method = made_of(results.settings), dict[str, dict[Finding, list[str]]]()
     for one in results.verdict:
@@ -109,12 +110,19 @@ def overview(results: Results) -> Iterator[str]:
             limits = ["before correction"] if one.uncorrected else []
             found_something = one.finding not in ("no evidence", "null control")
             limits += ["one seed"] if found_something and _one_seed(results, one) else []
+            limits += ["no null control"] if _lacks_null(results, one, made) else []
             place = f"{one.task} ({', '.join(limits)})" if limits else one.task
             by_method.setdefault(one.method, {}).setdefault(one.finding, []).append(place)
     for method, found in by_method.items():
         brief = {**_BRIEF, **(_BRIEF_OF_SUPERVISORS if _is_supervisor(method, made) else {})}
         parts = [f"{brief[finding]} {_list(found[finding])}" for finding in brief if finding in found]
         yield f"{method}: {'; '.join(parts)}."
+
+
+def _lacks_null(results: Results, one: Verdict, made: Made) -> bool:
+    arms = results.methods(one.task)
+    gained = one.finding in ("helped", "elicited") and _reads(results, one.task, one.method)
+    return gained and null_control(one.method, arms, made) not in arms
 
 
 def _one_seed(results: Results, one: Verdict) -> bool:
