@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from w2sg.records import Example
-from w2sg.tasks import build, task_config
+from w2sg.tasks import Task, build, task_config
 from w2sg.tasks.revision import Demonstration, Order, in_words, listed
+from w2sg.tasks.world.threads import DOUBTS
 
 PLAIN = build(task_config({"kind": "file", "labelled": "unread.jsonl", "grader": "numeric"}))
 WORLD = build(task_config("world-maths"))
@@ -116,9 +117,28 @@ def test_several_others_stand_in_one_thread() -> None:
 
 
 def test_the_worlds_doubt_is_the_corpuss_and_the_same_again() -> None:
-    from w2sg.tasks.world.threads import DOUBTS
-
     sure, torn = ((("5", 15), ("6", 1)), 0), ((("5", 6), ("6", 4)), 4)
     assert WORLD.doubt_in_words(QUESTION, *sure) in DOUBTS[0][1]
     assert WORLD.doubt_in_words(QUESTION, *torn) in DOUBTS[2][1]
     assert WORLD.doubt_in_words(QUESTION, *torn) == WORLD.doubt_in_words(QUESTION, *torn)
+
+
+def test_prontoqa_speaks_plainly_unless_told_to_speak_in_threads() -> None:
+    def prontoqa(**settings: object) -> Task:
+        return build(task_config({"kind": "prontoqa", "train": "unread.json", **settings}))
+
+    plain, threads = prontoqa(instruction=""), prontoqa(instruction="", threads=True)
+    other = Demonstration("Theirs.", (("true", 9), ("false", 4)), "They are in doubt.")
+    text = threads.revise_prompt(QUESTION, attempt="Mine.", others=(other,))
+    assert text.startswith("How many ducks?\nMy try: Mine.\nAnother's solution: Theirs.\nAnother's answers: ")
+    assert text.endswith("\nThey are in doubt.\nWhat is the right solution?")
+    assert "Work the question out" in plain.revise_prompt(QUESTION, attempt="Mine.", others=(other,))
+    answers = (("true", 15), ("false", 1))
+    assert threads.doubt_in_words(QUESTION, answers, 0) in DOUBTS[0][1]
+    assert plain.doubt_in_words(QUESTION, answers, 0) == in_words(answers, 0)
+    asked = prontoqa(threads=True)
+    assert asked.revise_prompt(QUESTION).startswith(asked.prompt(QUESTION) + "\n")
+    swapped = threads.revise_prompt(QUESTION, attempt="Mine.", others=(other,), order="blind", heads=False)
+    assert swapped == "How many ducks?\nMy try: Theirs.\nAnother's solution: Mine.\nWhat is the right solution?"
+    assert "threads" not in plain.config.identity()
+    assert threads.config.identity()["threads"] is True

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
+from w2sg.config import added
 from w2sg.records import Example, Gold, TaskRow
 from w2sg.tasks.grading import TruthGrader
 from w2sg.tasks.public import PublicConfig, PublicTask
+from w2sg.tasks.revision import Answers, Demonstration, Order
 from w2sg.tasks.sources import Record
+from w2sg.tasks.world.config import LogicConfig, WorldTask
 
 
 class ProntoQaConfig(PublicConfig):
@@ -16,6 +21,9 @@ class ProntoQaConfig(PublicConfig):
 
     kind: Literal["prontoqa"] = "prontoqa"
     """This task."""
+    threads: bool = added(False)
+    """Ask for revisions, and tell doubt, as the embedded world does: in the threads that members of the zoo have read,
+    which take less of their context than the request in plain English."""
     hub_has_test: ClassVar[bool] = False
 
     @classmethod
@@ -37,6 +45,26 @@ class ProntoQa(PublicTask):
     gold_reasons: ClassVar[bool] = True
     hub_train: ClassVar[str] = "validation"
     config: ProntoQaConfig
+
+    @cached_property
+    def _world(self) -> WorldTask:
+        return LogicConfig(instruction=self.instruction()).build()
+
+    def revise_prompt(
+        self,
+        example: Example,
+        *,
+        attempt: str = "",
+        others: Sequence[Demonstration] = (),
+        order: Order = "own-first",
+        heads: bool = True,
+    ) -> str:
+        ask = self._world.revise_prompt if self.config.threads else super().revise_prompt
+        return ask(example, attempt=attempt, others=others, order=order, heads=heads)
+
+    def doubt_in_words(self, example: Example, answers: Answers, unparsed: int) -> str:
+        say = self._world.doubt_in_words if self.config.threads else super().doubt_in_words
+        return say(example, answers, unparsed)
 
     def row(self, record: Record, id: str) -> TaskRow:
         """Put the context before the question; the explanation is the gold reasoning."""
