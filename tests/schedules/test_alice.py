@@ -238,6 +238,18 @@ def test_the_report_tells_what_the_student_made_of_what_it_was_shown(tmp_path: P
     assert f"{row.taught}/28" in text_of(results)
 
 
+def test_a_student_that_made_no_attempt_is_not_told_to_be_wrong(tmp_path: Path) -> None:
+    """No attempt is no answer; one that cannot be read is a wrong one."""
+    plan = plan_of(tmp_path, ["alice-no-attempt"])
+    results = collect(*gather(plan, run(plan, tmp_path)), resamples=50)
+    (row,) = results.rewrites
+    assert row.taught > 0
+    assert row.own is None
+    assert row.bins
+    assert {one.own for one in row.bins} == {None}
+    assert "What the student made of what it was shown" in render(results)
+
+
 def test_what_a_method_costs_is_told_by_what_was_done(tmp_path: Path) -> None:
     """The totals hold all of it: teacher's samples, those of validate, statements, attempts, rewrites, answers."""
     parts = {"elicit": {"samples": 4, "statement": "teacher"}, "recipe": {"rewrites": 2, "turns": 2}}

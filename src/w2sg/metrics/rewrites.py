@@ -34,13 +34,14 @@ class Flip:
 
 @dataclass(frozen=True)
 class ConfidenceBin:
-    """The `n` questions whose supervisor's confidence lies in (low, high], 0 in the first, with the shares right."""
+    """The `n` questions whose supervisor's confidence lies in (low, high], 0 in the first, with the shares right; `own`
+    is None where the student made no attempt."""
 
     low: float
     high: float
     n: int
     shown: float
-    own: float
+    own: float | None
     learnt: float
 
 
@@ -50,7 +51,7 @@ class Rewrites:
 
     `inherited` and `corrected`: of the taught questions whose shown answer is wrong, the share that learns that very
     answer, and the share that learns a right one. `broken`: of those whose shown answer is right, the share that
-    learns a wrong one. A share of nothing is None.
+    learns a wrong one. A share of nothing is None, that of `own` answers too where the student made no attempt.
     """
 
     n: int
@@ -66,8 +67,11 @@ class Rewrites:
     broken: float | None
 
 
-def rewrites(scores: Sequence[RewriteScore]) -> Rewrites:
+def rewrites(scores: Sequence[RewriteScore], *, attempted: bool = True) -> Rewrites:
     """Count one student's rewrites.
+
+    Args:
+        attempted: whether it answered by itself first; an attempt that cannot be read is wrong, none is nothing.
 
     Raises:
         DataError: there are no scores, or an id occurs twice.
@@ -82,10 +86,10 @@ def rewrites(scores: Sequence[RewriteScore]) -> Rewrites:
         taught=len(taught),
         bypassed=sum(score.bypassed for score in taught),
         shown=_share([score.shown_right for score in taught]),
-        own=_share([score.own_right for score in taught]),
+        own=_share([score.own_right for score in taught if attempted]),
         learnt=_share([score.learnt_right for score in taught]),
         flips=tuple(_flip(name, [score for score in taught if choice(score) == name]) for name in CHOICES),
-        bins=_bins(taught),
+        bins=_bins(taught, attempted),
         inherited=_share([score.learnt is not None and score.learnt == score.shown for score in misled]),
         corrected=_share([score.learnt_right for score in misled]),
         broken=_share([not score.learnt_right for score in guided]),
@@ -108,7 +112,7 @@ def _flip(name: Choice, scores: Sequence[RewriteScore]) -> Flip:
     return Flip(name, right, len(scores) - right, own, shown)
 
 
-def _bins(scores: Sequence[RewriteScore]) -> tuple[ConfidenceBin, ...]:
+def _bins(scores: Sequence[RewriteScore], attempted: bool) -> tuple[ConfidenceBin, ...]:
     found = []
     for place in range(BINS):
         low, high = place / BINS, (place + 1) / BINS
@@ -119,8 +123,12 @@ def _bins(scores: Sequence[RewriteScore]) -> tuple[ConfidenceBin, ...]:
             and (low < score.confidence <= high or (place == 0 and score.confidence == 0))
         ]
         if inside:
-            means = (fmean(score.shown_right for score in inside), fmean(score.own_right for score in inside))
-            found.append(ConfidenceBin(low, high, len(inside), *means, fmean(score.learnt_right for score in inside)))
+            shown, learnt = (
+                fmean(score.shown_right for score in inside),
+                fmean(score.learnt_right for score in inside),
+            )
+            own = _share([score.own_right for score in inside if attempted])
+            found.append(ConfidenceBin(low, high, len(inside), shown, own, learnt))
     return tuple(found)
 
 

@@ -80,6 +80,7 @@ class ArmResult:
     was judged; `below` are the rungs of a cascade under it, the lowest first, each an arm that is not compared, or as
     `below_is` says the ensembles of its first experts; `other_labels` are those of further supervisors, where there are
     several. `rounds` are those that made the ensembles it rests on.
+    `attempted` says whether a student that rewrites answered by itself first.
     `statements` of doubt were asked of a model for all these labels, and `empty_statements` of them say nothing.
     `costs` are the arm's, by what was done.
     """
@@ -95,6 +96,7 @@ class ArmResult:
     steps: tuple[str, ...] = ()
     labels: Sequence[LabelScore] = ()
     rewrites: Sequence[RewriteScore] = ()
+    attempted: bool = True
     model: str = ""
     below: tuple[ArmResult, ...] = ()
     other_labels: tuple[Sequence[LabelScore], ...] = ()

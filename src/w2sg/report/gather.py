@@ -79,6 +79,7 @@ def _arm(arm: Arm, plan: Plan, store: Store, records: dict[str, Any], reader: Ro
         steps=tuple(steps),
         labels=read_label_scores(store.folder(arm.label_scores)) if arm.label_scores is not None else (),
         rewrites=read_rewrite_scores(store.folder(arm.rewrite_scores)) if arm.rewrite_scores is not None else (),
+        attempted=arm.rewrite_scores is not None and "attempts" in arm.rewrite_scores.parents,
         model=Path(arm.node.ref.config.path).name,
         below=tuple(_arm(rung, plan, store, records) for rung in arm.below),
         other_labels=tuple(read_label_scores(store.folder(graded)) for graded in arm.other_label_scores),

@@ -22,7 +22,7 @@ def rewrite_row(task: str, method: str, members: Sequence[ArmResult]) -> Rewrite
     ]
     if not scores:
         return None
-    found = rewrites(scores)
+    found = rewrites(scores, attempted=any(arm.attempted for arm in members))
     return RewriteRow(
         task=task,
         method=method,

@@ -62,8 +62,8 @@ class ConfidenceRow(Part):
     """Questions."""
     shown: float
     """The share on which the shown answer is right."""
-    own: float
-    """The share on which the student's own first answer is right."""
+    own: float | None
+    """The share on which the student's own first answer is right; null where it made none."""
     learnt: float
     """The share on which the learnt answer is right."""
 
@@ -86,7 +86,7 @@ class RewriteRow(Part):
     shown: float | None
     """Share of shown answers that are right."""
     own: float | None
-    """Share of the student's own first answers that are right."""
+    """Share of the student's own first answers that are right; null where it made none."""
     learnt: float | None
     """Share of learnt answers that are right."""
     flips: tuple[FlipRow, ...]
