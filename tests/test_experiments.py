@@ -102,7 +102,7 @@ def files_of(path: Path) -> list[str]:
 
 def test_the_command_plan_says_what_a_paper_run_would_do(tmp_path: Path, offline: None) -> None:
     path = PAPER[0]
-    shown = CliRunner().invoke(app, ["plan", str(path), "--out", str(tmp_path / "out")])
+    shown = CliRunner().invoke(app, ["plan", str(path), "--out", str(tmp_path / "out"), "--steps"])
     assert shown.exit_code == 0, shown.output
     assert "revises its answers" in shown.output
     assert not (tmp_path / "out").exists()

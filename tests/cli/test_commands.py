@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 import scripted_world
 from w2sg import __version__
 from w2sg.cli.main import app
+from w2sg.schedules.methods import CONTROLS, METHODS
 
 
 def w2sg(*words: str) -> Result:
@@ -115,20 +116,33 @@ def test_two_experiments_share_a_store(file: Path) -> None:
 
 
 def test_a_plan_says_what_will_run_and_why_and_runs_nothing(file: Path) -> None:
-    first = w2sg("plan", str(file))
+    first = w2sg("plan", str(file), "--steps")
     assert first.exit_code == 0
     assert "tune the teacher" in first.stdout
     assert not Path("runs/scripted/store").exists()
     w2sg("run", str(file))
     assert w2sg("plan", str(file)).stdout.startswith("0 of ")
-    changed = w2sg("plan", str(file), "--set", "student_fit.epochs=1").stdout
-    assert "student_fit" in changed or "epochs" in changed
+    changed = w2sg("plan", str(file), "--set", "student_fit.epochs=1", "--steps").stdout
+    assert "epochs: 3.0 -> 1.0" in changed
     assert "tune the teacher" not in changed
     assert "tune the teacher" in w2sg("plan", str(file), "--all").stdout
 
 
+def test_a_plan_counts_steps_by_task_by_kind_and_by_row(file: Path) -> None:
+    w2sg("run", str(file), "--set", "methods=[imitation]")
+    said = w2sg("plan", str(file), "--set", "student_fit.epochs=1").stdout
+    rows = {words[0]: words[1:3] for words in map(str.split, said.splitlines()) if len(words) > 3}
+    fits = sum(name not in ("teacher", "untuned") for name in (*CONTROLS, "imitation", "imitation-vote"))
+    assert rows["fit"] == [str(2 * fits), "2"]
+    assert rows["imitation"] == [str(2 * 3), "4"]  # its labels and texts are there
+    assert int(rows["sums"][0]) == sum(int(rows[name][0]) for name in rows if name in (*CONTROLS, *METHODS))
+    assert "tune the" not in said
+    assert "changed: settings.fit.epochs: 3.0 -> 1.0" in said
+    assert len(said.splitlines()) < 40
+
+
 def test_a_plan_says_what_calibration_is_for(file: Path) -> None:
-    said = " ".join(w2sg("plan", str(file), "--set", "methods=[alice]", "controls=[]").stdout.split())
+    said = " ".join(w2sg("plan", str(file), "--set", "methods=[alice]", "controls=[]", "--steps").stdout.split())
     assert "answers validate (alice), to calibrate by" in said
     assert "That is for the report's reliability figures; students learn the same without it" in said
     without = w2sg("plan", str(file), "--set", "methods={alice: {elicit: {calibration: none}}}", "controls=[]")
