@@ -14,7 +14,7 @@ from tiny_ensembles import CPU, adapter_ensemble, model_ensemble
 from w2sg.decode import score as scoring
 from w2sg.decode.config import SamplingConfig
 from w2sg.decode.sampling import Request, sample
-from w2sg.decode.score import choice_scores, score
+from w2sg.decode.score import choice_scores, likeliest, score
 from w2sg.errors import ModelError
 from w2sg.models import hf, loading
 from w2sg.models.base import ModelConfig
@@ -91,6 +91,22 @@ def test_scores_of_given_texts(
         assert found.divergences == pytest.approx(gaps, abs=1e-9)
         dissent = [shares @ (place.argmax(-1) != p.argmax()) for place, p in zip(places, mixed, strict=True)]
         assert found.dissents == pytest.approx(dissent)
+
+
+def test_the_likeliest_tokens_in_the_place_of_each(
+    case: tuple[LanguageModel, list[LanguageModel], np.ndarray],
+) -> None:
+    """Those of the mixture, end token included, brought to sum 1; as many as there are where more are asked for."""
+    model, experts, shares = case
+    for (prompt, text), found in zip(TEXTS, likeliest(model, TEXTS, 3, CPU), strict=True):
+        places = naive(experts, shares, model.prompt_ids(prompt), model.response_ids(text))
+        mixed = [shares @ place for place in places]
+        orders = [np.argsort(-p, kind="stable")[:3] for p in mixed]
+        assert found.token_ids == tuple(tuple(order.tolist()) for order in orders)
+        for p, order, own in zip(mixed, orders, found.probabilities, strict=True):
+            assert own == pytest.approx(p[order] / p[order].sum())
+    (whole,) = likeliest(model, TEXTS[:1], 10**6, CPU)
+    assert {len(row) for row in whole.token_ids} == {len(mixed[0])}
 
 
 def test_a_response_is_not_scored_by_mixing_whole_responses(tiny_model: TinyModel, tmp_path: Path) -> None:

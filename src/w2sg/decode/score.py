@@ -1,4 +1,5 @@
-"""What a model, or an ensemble, thinks of given responses: log-probabilities and doubt of every token.
+"""What a model, or an ensemble, thinks of given responses: log-probabilities and doubt of every token, or what it holds
+most probable in that token's place.
 
 An ensemble is scored as it is sampled: the experts' distributions are mixed token by token, and a response's score is
 the sum of the mixture's log-probabilities. That is not the mixture of the experts' probabilities of whole responses.
@@ -8,9 +9,9 @@ Where experts have different tokenizers, bytes stand for tokens (`decode.bytewis
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,17 +19,20 @@ from torch import Tensor
 from w2sg.decode import bytewise
 from w2sg.decode.generic import padded, positions_of
 from w2sg.errors import ModelError
-from w2sg.models.base import RuntimeConfig
+from w2sg.models.base import Mixture, RuntimeConfig
 from w2sg.models.hf import LanguageModel
 from w2sg.models.machine import enough_memory, threads
 from w2sg.models.mixture import EnsembleModule, doubt, log_mixture
 from w2sg.models.mixture_bytes import BytewiseModel
-from w2sg.records import Prompt
+from w2sg.records import Prompt, SoftTargets
 
 _ELEMENTS = 1 << 26
 """Logits computed at once, over texts, places, experts and vocabulary."""
 
 Normalisation = Literal["none", "tokens", "prior"]
+Pair = tuple[Sequence[int], Sequence[int]]
+"""The ids of a prompt and of a response."""
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -61,29 +65,71 @@ def score(
     Raises:
         ModelError: a text does not fit the model's context, or the memory runs out.
     """
-    pairs = []
-    for prompt, text in texts:
-        response = model.response_ids(text)
-        pairs.append((model.prompt_ids(prompt), response if end else response[:-1]))
-    for start, response in pairs:
-        if model.room(start, len(response)) < len(response):
-            raise ModelError(
-                f"A prompt of {len(start)} tokens and its response of {len(response)} do not fit the "
-                f"{model.max_length} positions of {model.config.path!r}. Shorten them, or use another model."
-            )
+    pairs = _pairs(model, texts, end)
     if isinstance(model, BytewiseModel):
         with torch.inference_mode(), threads(runtime.threads), enough_memory(f"scoring with {model.config.path!r}"):
             return [TextScore(*columns) for columns in bytewise.read(model, pairs, runtime)]
+    return _in_batches(model, pairs, runtime, _scores)
+
+
+def likeliest(
+    model: LanguageModel, texts: Sequence[tuple[Prompt, str]], most: int, runtime: RuntimeConfig
+) -> list[SoftTargets]:
+    """Return, for each response, the `most` most probable tokens in the place of each of its own (the end token's
+    included) after those before it, falling, and their probabilities, which are made to sum to 1.
+
+    Raises:
+        ModelError: a text does not fit the model's context, the memory runs out, or the model is asked in bytes.
+    """
+    if isinstance(model, BytewiseModel):
+        raise ModelError(
+            f"The model {model.config.path!r} is made of models with different tokenizers, so it says how likely bytes "
+            "are and not tokens. Learn its texts (recipe.distributions: 0), or use models that share a tokenizer."
+        )
+
+    def work(model: LanguageModel, pairs: Sequence[Pair]) -> list[SoftTargets]:
+        mixed = _mixed(model, pairs).logs
+        values_BSK, ids_BSK = mixed.topk(min(most, mixed.shape[-1]), dim=-1)
+        ids, chances = ids_BSK.cpu().tolist(), values_BSK.softmax(-1).cpu().tolist()
+        places = [slice(len(row) - len(response), None) for row, (_, response) in zip(ids, pairs, strict=True)]
+        return [
+            SoftTargets(tuple(map(tuple, ids[row][own])), tuple(map(tuple, chances[row][own])))
+            for row, own in enumerate(places)
+        ]
+
+    return _in_batches(model, _pairs(model, texts, end=True), runtime, work)
+
+
+def _pairs(model: LanguageModel, texts: Sequence[tuple[Prompt, str]], end: bool) -> list[Pair]:
+    pairs: list[Pair] = []
+    for prompt, text in texts:
+        response = model.response_ids(text)
+        pairs.append((model.prompt_ids(prompt), response if end else response[:-1]))
+    for start, told in pairs:
+        if model.room(start, len(told)) < len(told):
+            raise ModelError(
+                f"A prompt of {len(start)} tokens and its response of {len(told)} do not fit the "
+                f"{model.max_length} positions of {model.config.path!r}. Shorten them, or use another model."
+            )
+    return pairs
+
+
+def _in_batches(
+    model: LanguageModel,
+    pairs: Sequence[Pair],
+    runtime: RuntimeConfig,
+    work: Callable[[LanguageModel, Sequence[Pair]], list[Found]],
+) -> list[Found]:
+    """Return what `work` makes of each pair, in their order; it is given those of like length together."""
     order = sorted(range(len(pairs)), key=lambda number: (len(pairs[number][1]), len(pairs[number][0])))
-    scores: list[TextScore | None] = [None] * len(pairs)
+    results: dict[int, Found] = {}
     with torch.inference_mode(), threads(runtime.threads), enough_memory(f"scoring with {model.config.path!r}"):
         while order:
             longest = max(1, len(pairs[order[-1]][1]))
             count = max(1, _ELEMENTS // (longest * _width(model)))
             numbers, order = order[-count:], order[:-count]
-            for number, found in zip(numbers, _scores(model, [pairs[number] for number in numbers]), strict=True):
-                scores[number] = found
-    return [found for found in scores if found is not None]
+            results.update(zip(numbers, work(model, [pairs[number] for number in numbers]), strict=True))
+    return [results[number] for number in range(len(pairs))]
 
 
 def choice_scores(
@@ -122,8 +168,20 @@ def _width(model: LanguageModel) -> int:
     return int(experts * model.model.get_input_embeddings().weight.shape[0])
 
 
-def _scores(model: LanguageModel, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[TextScore]:
-    """Return the scores of one batch, run side by side."""
+@dataclass(frozen=True)
+class _Mixed:
+    """Predictions of the S last tokens of B texts, which are `chosen` (B, S): every expert's `logits` (T, B, S, V), and
+    the logarithms of their mixture's probabilities, `logs` (B, S, V)."""
+
+    chosen: Tensor
+    logits: Tensor
+    weights: Tensor
+    kind: Mixture
+    logs: Tensor
+
+
+def _mixed(model: LanguageModel, pairs: Sequence[Pair]) -> _Mixed:
+    """Run one batch side by side."""
     keep = max(len(response) for _, response in pairs) + 1
     # Padded on the left, so that the places of all responses are the last ones.
     ids, mask = padded([[*prompt, *response] for prompt, response in pairs], model.pad_id, model.device)
@@ -135,8 +193,14 @@ def _scores(model: LanguageModel, pairs: Sequence[tuple[Sequence[int], Sequence[
     else:
         kind, logs_BSV = "probability", logits_TBSV[0].to(torch.promote_types(logits_TBSV.dtype, torch.float32))
         logs_BSV = logs_BSV.log_softmax(-1)
-    found = doubt(logits_TBSV, weights, kind)
-    parts = (logs_BSV.gather(-1, chosen_BS[..., None]).squeeze(-1), *found)
+    return _Mixed(chosen_BS, logits_TBSV, weights, kind, logs_BSV)
+
+
+def _scores(model: LanguageModel, pairs: Sequence[Pair]) -> list[TextScore]:
+    """Return the scores of one batch."""
+    mixed = _mixed(model, pairs)
+    found = doubt(mixed.logits, mixed.weights, mixed.kind)
+    parts = (mixed.logs.gather(-1, mixed.chosen[..., None]).squeeze(-1), *found)
     columns = [part.cpu().tolist() for part in parts]
     return [
         TextScore(*(tuple(column[row][len(column[row]) - len(response) :]) for column in columns))

@@ -69,7 +69,7 @@ def _families(experts: Sequence[_Expert]) -> list[list[_Expert]]:
     families: list[list[_Expert]] = []
     kinds: list[dict[str, Any]] = []
     for expert in experts:
-        kind = _told(load_tokenizer(expert.base, expert.folder)) if len(experts) > 1 else {}
+        kind = kind_of_tokens(load_tokenizer(expert.base, expert.folder)) if len(experts) > 1 else {}
         if kind not in kinds:
             kinds.append(kind)
             families.append([])
@@ -174,8 +174,8 @@ def _base_of(adapter: Path) -> str:
         raise ModelError(f"The adapter in {str(adapter)!r} does not say which model it adapts: {error!r}.") from None
 
 
-def _told(tokenizer: Any) -> dict[str, Any]:
-    """Return what agrees between tokenizers whose tokens are mixed."""
+def kind_of_tokens(tokenizer: Any) -> dict[str, Any]:
+    """Return what agrees between tokenizers whose models' distributions can be mixed, or learnt from one another."""
     return {
         "vocabulary": tokenizer.get_vocab(),
         "special": (sorted(tokenizer.all_special_ids), tokenizer.eos_token_id),

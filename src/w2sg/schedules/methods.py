@@ -53,9 +53,12 @@ Preset = Literal["default", "paper"]
 PLAIN: dict[str, Any] = {"supervisor": "teacher", "elicit": "greedy", "recipe": "imitation", "schedule": "direct"}
 """What a method is where it does not say otherwise."""
 
+_SOFT = {"kind": "imitation", "distributions": 32}
+
 METHODS: dict[str, dict[str, Any]] = {
     "imitation": {},
     "imitation-vote": {"elicit": "vote"},
+    "imitation-soft": {"recipe": _SOFT},
     "alice": {"elicit": "alice", "recipe": "alice"},
     "alice-no-uncertainty": {"elicit": "alice", "recipe": {"kind": "alice", "uncertainty": False}},
     "alice-shuffled": {"elicit": "alice", "recipe": {"kind": "alice", "shuffle": "all"}},
@@ -88,6 +91,7 @@ METHODS: dict[str, dict[str, Any]] = {
     },
     "cascade-imitation": {"schedule": "cascade"},
     "ensemw2s": {"supervisor": "boosted"},
+    "ensemw2s-soft": {"supervisor": "boosted", "recipe": _SOFT},
     "ensemw2s-uniform": {"supervisor": {"kind": "boosted", "weights": "uniform"}},
     "ensemw2s-experts": {"supervisor": "boosted", "schedule": "as-is"},
     "ensemw2s-chosen": {"supervisor": {"kind": "boosted", "choose": "validate"}},
