@@ -187,7 +187,16 @@ def test_several_supervisors_are_sampled_by_seeds_of_their_own(tmp_path: Path) -
 
 def test_a_teacher_that_never_gives_an_answer_stops_alice_with_a_reason(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, ["alice"], teacher="scripted:scripted_world:mute", teacher_fit={"epochs": 1})
-    with pytest.raises(DataError, match=r"training texts of alice .* has no training texts"):
+    with pytest.raises(DataError, match=r"texts of alice .* has no training texts: none of the 14 weak labels"):
+        run(plan, tmp_path)
+
+
+def test_clusters_that_are_all_dropped_and_tries_that_are_all_wrong_are_named(tmp_path: Path) -> None:
+    lonely = {"samples": 1, "clustering": {"kind": "answers", "singletons": "drop"}}
+    with pytest.raises(DataError, match=r"none of the 14 weak labels has an answer.* \(elicit.clustering.singletons\)"):
+        run(plan_of(tmp_path, {"alice": {"elicit": lonely}}), tmp_path)
+    plan = plan_of(tmp_path, ["imitation"], teacher="scripted:scripted_world:mute", tries=2)
+    with pytest.raises(DataError, match="of 16 solutions that the model tried at 8 questions none is"):
         run(plan, tmp_path)
 
 
