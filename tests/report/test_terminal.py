@@ -35,6 +35,15 @@ def test_says_what_the_results_say(results):
         assert note.text in text
 
 
+def test_long_names_take_several_lines_broken_at_their_hyphens():
+    score = ItemScore("q", "", True, True, "a")
+    name = "cascade-alice-no-uncertainty-shuffled"
+    found = collect([ArmResult("t", name, 0, [score])], RunMeta("n", "c", "0"), resamples=10)
+    lines = [line.split()[0] for line in printed(found).splitlines() if line.strip()]
+    at = lines.index("cascade-alice-no-")
+    assert lines[at + 1] == "uncertainty-shuffled"
+
+
 def test_square_brackets_in_names_are_not_markup():
     score = ItemScore("q", "", True, True, "a")
     found = collect([ArmResult("[red]t", "[bold]x", 0, [score])], RunMeta("n", "c", "0"), resamples=10)

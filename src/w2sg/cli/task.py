@@ -40,8 +40,8 @@ def list_() -> None:
     from w2sg.tasks import TASKS
 
     table = Table(box=None, pad_edge=False)
-    table.add_column("task")
-    table.add_column("what it is")
+    table.add_column("task", overflow="fold")
+    table.add_column("what it is", overflow="fold")
     for name in TASKS.names():
         table.add_row(name, " ".join((TASKS.get(name).__doc__ or "").split()))
     Console().print(table)

@@ -48,8 +48,8 @@ def card(
     w2sg zoo card small
     """
     from rich.console import Console
-    from rich.markdown import Markdown
 
+    from w2sg.cli.markdown import WholeMarkdown
     from w2sg.errors import ModelError
     from w2sg.models.zoo import folder, home
 
@@ -58,7 +58,7 @@ def card(
         raise ModelError(f"The card {str(path)!r} is missing. Install the package anew.")
     text = path.read_text(encoding="utf-8")
     _, _, body = text.partition("---\n")[2].partition("---\n")
-    Console().print(Markdown(body or text))
+    Console().print(WholeMarkdown(body or text))
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import get_args
 
@@ -27,6 +28,8 @@ _STYLE = {
     "harmed": "red",
     "null control": "dim",
 }
+
+_NAME_WIDTH = 20
 
 _LEGEND = (
     "Brackets: 95 % intervals. unread: answers that could not be read, counted as wrong. tokens (sampled and trained) "
@@ -81,9 +84,9 @@ def table(results: Results, task: str) -> Table:
     strata: list[ResultStratum] = [stratum for stratum in results.strata(task) if stratum != "all"] or ["all"]
     grid = _grid("method")
     for stratum in strata:
-        grid.add_column(f"{stratum} %", justify="right", no_wrap=True)
+        grid.add_column(f"{stratum} %", justify="right", overflow="fold")
     for name in ("unread", "tokens", "time"):
-        grid.add_column(name, justify="right", no_wrap=True)
+        grid.add_column(name, justify="right", overflow="fold")
     methods, controls = results.methods(task), results.controls(task)
     for place, method in enumerate(methods):
         overall = results.find(task, method, "all")
@@ -92,7 +95,7 @@ def table(results: Results, task: str) -> Table:
         cells = [results.find(task, method, stratum) for stratum in strata]
         following = methods[place + 1] if place + 1 < len(methods) else method
         grid.add_row(
-            Text(method, style="" if method in controls else "bold"),
+            Text(_lines(method), style="" if method in controls else "bold"),
             *(_accuracy(cell) for cell in cells),
             f"{overall.unparsed_share:.0%}",
             quantity(overall.tokens_sampled + overall.tokens_trained),
@@ -108,13 +111,14 @@ def _rewrites(results: Results, task: str) -> list[RenderableType]:
     if not rows:
         return []
     grid = _grid("rewrites")
+    grid.padding = (0, 1, 0, 0)  # nine columns
     for name in ("taught", "shown", "own", "learnt", *_WAYS):
-        grid.add_column(name, justify="right", no_wrap=True)
+        grid.add_column(name, justify="right", overflow="fold")
     for row in rows:
         flips = {flip.choice: flip for flip in row.flips}
         shares = ["–" if share is None else f"{share:.1%}"[:-1] for share in (row.shown, row.own, row.learnt)]
-        chosen = [f"{flips[name].right}✓ {flips[name].wrong}✗" for name in _WAYS]
-        grid.add_row(Text(row.method), f"{row.taught}/{row.n}", *shares, *chosen)
+        chosen = [f"{flips[name].right}✓\n{flips[name].wrong}✗" for name in _WAYS]
+        grid.add_row(Text(_lines(row.method, 16)), f"{row.taught}/{row.n}", *shares, *chosen)
     return [grid]
 
 
@@ -123,13 +127,13 @@ def _rungs(results: Results, task: str) -> list[RenderableType]:
     rows = [row for row in results.rungs if (row.task, row.kind) == (task, "rung")]
     if not rows:
         return []
-    grid = _grid("rungs", whole=True)
+    grid = _grid("rungs")
     strata = [one.stratum for one in rows[0].accuracies if one.stratum != "all" or len(rows[0].accuracies) == 1]
     for name in ("labels %", *(f"{stratum} %" for stratum in strata)):
-        grid.add_column(name, justify="right", no_wrap=True)
+        grid.add_column(name, justify="right", overflow="fold")
     for row in rows:
         if row.rung == 1:
-            grid.add_row(Text(row.method))
+            grid.add_row(Text(_lines(row.method)))
         cells = [_interval(one.accuracy, one) for one in row.accuracies if one.stratum in strata]
         grid.add_row(Text(f"  {row.rung} {row.student}"), _measured(row.labels_right), *cells)
     return [grid]
@@ -141,13 +145,13 @@ def _experts(results: Results, task: str) -> list[RenderableType]:
     rows = [row for row in results.rungs if (row.task, row.kind) == (task, "prefix")]
     if not rows:
         return []
-    grid = _grid("experts", whole=True)
+    grid = _grid("experts")
     strata = [one.stratum for one in rows[0].accuracies if one.stratum != "all" or len(rows[0].accuracies) == 1]
     for name in (*(f"{stratum} %" for stratum in strata), f"gain, {results.headline(task)}"):
-        grid.add_column(name, justify="right", no_wrap=True)
+        grid.add_column(name, justify="right", overflow="fold")
     for row in rows:
         if row.rung == 1:
-            grid.add_row(Text(row.method))
+            grid.add_row(Text(_lines(row.method)))
         cells = [_interval(one.accuracy, one) for one in row.accuracies if one.stratum in strata]
         gains = [_gain(one.gain) for one in row.accuracies if one.stratum == results.headline(task)]
         grid.add_row(Text(f"  {row.rung} of {row.of}"), *cells, *gains)
@@ -159,13 +163,13 @@ def _rounds(results: Results, task: str) -> list[RenderableType]:
     rows = [row for row in results.rounds if row.task == task]
     if not rows:
         return []
-    grid = _grid("rounds", whole=True)
+    grid = _grid("rounds")
     for name in ("error %", "prior %", "alpha", "Z", "size %", "top 1 %", "kept"):
-        grid.add_column(name, justify="right", no_wrap=True)
+        grid.add_column(name, justify="right", overflow="fold")
     said = []
     for row in rows:
         name = _named(row.used_by)
-        grid.add_row(Text(name))
+        grid.add_row(Text(_lines(name)))
         for one in row.rounds:
             shares = [f"{100 * share:.1f}" for share in (one.error, one.prior)]
             weights = [f"{one.alpha:.2f}".replace("-", "−"), f"{one.normaliser:.2f}"]
@@ -180,22 +184,27 @@ def _confidence(results: Results, task: str) -> list[RenderableType]:
     rows = [row for row in results.reliability if row.task == task]
     if not rows:
         return []
-    grid = _grid("confidence", whole=True)
+    grid = _grid("confidence")
     for name in ("error %", "Brier %", "AUROC %", "area %"):
-        grid.add_column(name, justify="right", no_wrap=True)
+        grid.add_column(name, justify="right", overflow="fold")
     for row in rows:
         if row.stage == "stated":
-            grid.add_row(Text(_named(row.used_by)))
+            grid.add_row(Text(_lines(_named(row.used_by))))
         cells = [_measured(one) for one in (row.error, row.brier, row.auroc, row.area)]
         grid.add_row(Text(f"  {row.stage}"), *cells)
     return [grid]
 
 
-def _grid(name: str, whole: bool = False) -> Table:
-    """Return an empty table whose first column holds names; a long one is cut, or with `whole` takes several lines."""
+def _grid(name: str) -> Table:
+    """Return an empty table whose first column holds names, a long one on several lines (see `_lines`)."""
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    grid.add_column(name, no_wrap=not whole, overflow="fold" if whole else "ellipsis", max_width=20)
+    grid.add_column(name, overflow="fold", max_width=_NAME_WIDTH)
     return grid
+
+
+def _lines(name: str, width: int = _NAME_WIDTH) -> str:
+    """Break a long name where it has hyphens or spaces."""
+    return "\n".join(textwrap.wrap(name, width)) or name
 
 
 def _heading(results: Results, task: str) -> Text:
