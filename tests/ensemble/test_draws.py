@@ -45,6 +45,7 @@ def test_texts_have_equal_chances_under_equal_weights_however_long() -> None:
     lengths, stream = np.array([1, 9]), random(4)
     counts = sum(draw(np.ones(10), lengths, "count", "texts", stream).weights[[0, 1]] for _ in range(4000))
     assert counts / 8000 == pytest.approx([0.5, 0.5], abs=0.03)
+    assert draw(np.ones(10), lengths, "count", "texts", stream).chances == pytest.approx([0.25] * 10)
 
 
 @pytest.mark.parametrize("unit", ["tokens", "texts"])
@@ -63,6 +64,7 @@ def test_counts_have_the_weights_as_their_mean_and_masks_take_part_as_they_shoul
     chance = 1 - (1 - weights / 40) ** 40
     assert chance == pytest.approx(1 - np.exp(-weights), abs=0.02)
     taken = (counts > 0).sum(0)
+    assert draw(weights, lengths, "mask", "tokens", stream).chances == pytest.approx(1 - chance)
     statistic = ((taken - rounds * chance) ** 2 / (rounds * chance * (1 - chance))).sum()
     assert chi2.ppf(0.001, 40) < statistic < chi2.ppf(0.999, 40)
     assert (counts > 0).mean() == pytest.approx(0.6, abs=0.06)  # .632 where all weigh the same

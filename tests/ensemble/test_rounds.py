@@ -10,6 +10,7 @@ import pytest
 
 from w2sg.ensemble.config import BoostingConfig
 from w2sg.ensemble.distribution import Bits, Floats, equal_weights, normalised
+from w2sg.ensemble.draws import draw
 from w2sg.ensemble.expert_weight import SMALLEST_ERROR, expert_weight, prior_error, weighted_error
 from w2sg.ensemble.rounds import Verdict, judge
 from w2sg.ensemble.update import normaliser, updated
@@ -208,6 +209,28 @@ def test_no_error_out_of_bag_goes_on() -> None:
     assert found.weights.tolist() == [1.0] * 3
 
 
+def test_out_of_bag_errors_of_heavy_tokens_count_in_full_where_they_are_corrected() -> None:
+    """Two thousand tokens, a twentieth of four times the mean weight, which the expert mostly gets wrong: seldom out of
+    bag, they are next to nothing of the plain error, and what they should be of the corrected one."""
+    random = np.random.default_rng(0)
+    weights = normalised(np.where(np.arange(2000) < 100, 4.0, 0.8))
+    wrong = np.where(np.arange(2000) < 100, np.arange(2000) % 5 > 0, np.arange(2000) % 50 == 0)
+    truth = weighted_error(weights, wrong, np.ones_like(wrong))
+    found: dict[bool, list[float]] = {True: [], False: []}
+    for _ in range(300):
+        drawn = draw(weights, np.full(400, 5), "mask", "tokens", random)
+        given: dict[str, Any] = {"wrong": wrong, "base_wrong": wrong, "measured": drawn.spared}
+        for corrected, errors in found.items():
+            config = BoostingConfig(corrected=corrected, prior="pretrained-reweighted")
+            judged = judge(config, weights, np.full(400, 5), chances=drawn.chances, **given)
+            assert judged.prior == judged.error  # the base is measured in the same way
+            errors.append(judged.error)
+    assert truth == pytest.approx(0.18, abs=0.01)
+    assert np.mean(found[False]) < 0.03
+    assert np.mean(found[True]) == pytest.approx(truth, abs=0.02)
+    assert "corrected" not in BoostingConfig().identity()
+
+
 def test_without_reweighting_every_expert_is_kept_and_nothing_changes() -> None:
     found = verdict(bits("xxx-"), reweight=False)
     assert (found.kept, found.ends, found.step, found.weights.tolist()) == (True, "", 0.0, [1.0] * 4)
@@ -236,6 +259,7 @@ def test_shrinkage_caps_and_windows() -> None:
         ({"prior": "classes"}, "needs the number of `classes`"),
         ({"classes": 3}, "needs the number of `classes`"),
         ({"draw": "weight"}, "none is out of bag"),
+        ({"corrected": True, "measured": "held-out"}, "leave corrected out"),
         ({"errors": "generations"}, "set unit to 'texts'"),
         ({"errors": "generations", "measured": "held-out", "prior": "vocabulary"}, "generations are whole answers"),
         ({"draw": "weight", "measured": "in-sample", "reweight": False}, "all experts learn the same"),

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from w2sg.config import Config
+from w2sg.config import Config, added
 from w2sg.ensemble.config import BoostingConfig, Draw
 
 PUBLISHED_CLASSES = {"draw": "count", "measured": "in-sample", "largest_step": None}
@@ -25,6 +25,9 @@ class ClassBoostingConfig(Config):
     measured: Literal["in-sample", "out-of-bag"] = "out-of-bag"
     """On what errors are measured: on all questions, or on those that were not drawn. What is not measured keeps its
     weight. In-sample, an expert that fits its own questions leaves nothing to learn but mistakes in gold."""
+    corrected: bool = added(False)
+    """Out of bag: let each question stand for as many of its weight as were likely drawn (Hajek 1971), so that heavy
+    ones count for their weight in the error. One with a chance below 1 % to be spared stands for a hundred."""
     shrinkage: float = Field(1.0, gt=0, le=1)
     """Experts' weights, and the steps of the questions' weights with them, are multiplied by this."""
     largest_step: float | None = Field(1.0, gt=0)
@@ -39,6 +42,8 @@ class ClassBoostingConfig(Config):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if self.corrected and self.measured != "out-of-bag":
+            raise ValueError("only errors out of bag are measured by chance: leave corrected out")
         if self.measured == "out-of-bag" and self.draw == "weight":
             raise ValueError("with draw 'weight' every question is learnt, so none is out of bag; use mask or count")
         if not self.reweight and self.draw == "weight":

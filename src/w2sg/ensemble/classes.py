@@ -106,6 +106,7 @@ def judge_items(
         wrong=wrong,
         base_wrong=np.zeros_like(wrong) if base_wrong is None else base_wrong,
         measured=drawn.spared if config.measured == "out-of-bag" else np.ones_like(wrong),
+        chances=drawn.chances,
         classes=classes,
     )
 

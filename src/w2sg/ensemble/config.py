@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from w2sg.config import Config
+from w2sg.config import Config, added
 
 Draw = Literal["mask", "count", "weight"]
 Unit = Literal["tokens", "texts"]
@@ -40,6 +40,9 @@ class BoostingConfig(Config):
     not, so that after the first round they count for less than their weight, and errors come out too low), or on a part
     that is left out of the round's training (`held-out`, another part every round, whatever its weights). What is not
     measured keeps its weight."""
+    corrected: bool = added(False)
+    """Out of bag: let each token stand for as many of its weight as were likely drawn (Hajek 1971), so that heavy ones
+    count for their weight in the error. One with a chance below 1 % to be spared stands for a hundred."""
     folds: int = Field(5, ge=2)
     """Into how many parts the texts are cut for `held-out`."""
     prior: Prior = "none"
@@ -62,6 +65,8 @@ class BoostingConfig(Config):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if self.corrected and self.measured != "out-of-bag":
+            raise ValueError("only errors out of bag are measured by chance: leave corrected out")
         if (self.prior == "classes") != (self.classes is not None):
             raise ValueError("the prior 'classes', and no other, needs the number of `classes`")
         if self.measured == "out-of-bag" and self.draw == "weight":

@@ -15,10 +15,12 @@ from w2sg.ensemble.distribution import Bits, Floats, Integers
 
 @dataclass(frozen=True)
 class Drawn:
-    """The losses' weights, and which tokens the expert does not learn (`spared`, out of bag)."""
+    """The losses' weights, which tokens the expert does not learn (`spared`, out of bag), and with which probability
+    each was to be spared (`chances`)."""
 
     weights: Floats
     spared: Bits
+    chances: Floats
 
 
 def draw(weights: Floats, lengths: Integers, how: Draw, unit: Unit, random: np.random.Generator) -> Drawn:
@@ -30,12 +32,15 @@ def draw(weights: Floats, lengths: Integers, how: Draw, unit: Unit, random: np.r
     takes part with probability 1 - (1 - D)^n, about 1 - exp(-n D).
     """
     if how == "weight":
-        return Drawn(weights.copy(), weights == 0)
+        return Drawn(weights.copy(), weights == 0, (weights == 0).astype(np.float64))
     if unit == "texts":
         starts = np.cumsum(lengths) - lengths
         means = np.add.reduceat(weights, starts) / lengths
-        counts = np.repeat(random.multinomial(len(lengths), means / means.sum()), lengths)
+        shares, draws = means / means.sum(), len(lengths)
+        counts = np.repeat(random.multinomial(draws, shares), lengths)
+        shares = np.repeat(shares, lengths)
     else:
-        counts = random.multinomial(len(weights), weights / weights.sum())
+        shares, draws = weights / weights.sum(), len(weights)
+        counts = random.multinomial(draws, shares)
     taken = counts > 0
-    return Drawn((taken if how == "mask" else counts).astype(np.float64), ~taken)
+    return Drawn((taken if how == "mask" else counts).astype(np.float64), ~taken, (1 - shares) ** draws)

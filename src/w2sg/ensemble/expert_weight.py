@@ -16,6 +16,8 @@ import numpy as np
 from w2sg.ensemble.config import Prior
 from w2sg.ensemble.distribution import Bits, Floats
 
+LEAST_CHANCE = 0.01
+"""No token that is measured by chance stands for more than one in so many."""
 SMALLEST_ERROR = 1e-4
 """Measured errors are taken for no less than this, and for no more than 1 minus this."""
 
@@ -32,6 +34,13 @@ def weighted_error(weights: Floats, wrong: Bits, measured: Bits) -> float:
     return float(weights[measured & wrong].sum()) / total
 
 
+def standing_for(chances: Floats) -> Floats:
+    """Return for how many tokens alike each one stands that is measured with these chances: one in a chance, so that a
+    weighted error on what is measured estimates that on all (Hajek 1971), up to `LEAST_CHANCE`."""
+    result: Floats = 1 / np.maximum(chances, LEAST_CHANCE)
+    return result
+
+
 def within_limits(error: float) -> float:
     """Return a measured error kept away from 0 and 1, where its log-odds are infinite."""
     return min(max(error, SMALLEST_ERROR), 1 - SMALLEST_ERROR)
@@ -43,6 +52,7 @@ def prior_error(
     weights: Floats,
     base_wrong: Bits,
     measured: Bits,
+    scales: Floats | None = None,
     classes: float | None = None,
     vocabulary: int | None = None,
 ) -> float:
@@ -52,6 +62,7 @@ def prior_error(
         weights: those of the round.
         base_wrong: the errors of the base model, before any tuning.
         measured: on what errors are measured in this round; the base is held against the expert on the same tokens.
+        scales: what the measured tokens' weights are multiplied by (`standing_for`); nothing when not given.
         classes: how many there are, for the prior `classes`; where items differ, the harmonic mean.
         vocabulary: how many tokens there are, for the prior `vocabulary`.
     """
@@ -62,6 +73,7 @@ def prior_error(
         assert count is not None, f"the prior {prior!r} needs a number"
         return 1 - 1 / count
     weights = np.ones_like(weights) if prior == "pretrained" else weights
+    weights = weights if scales is None else weights * scales
     return within_limits(weighted_error(weights, base_wrong, measured))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from w2sg.ensemble.config import BoostingConfig
 from w2sg.ensemble.distribution import Bits, Floats, Integers, capped, effective_size, heaviest_share, windowed
-from w2sg.ensemble.expert_weight import expert_weight, prior_error, weighted_error, within_limits
+from w2sg.ensemble.expert_weight import expert_weight, prior_error, standing_for, weighted_error, within_limits
 from w2sg.ensemble.update import normaliser, updated
 from w2sg.errors import DataError
 
@@ -47,6 +47,7 @@ def judge(
     wrong: Bits,
     base_wrong: Bits,
     measured: Bits,
+    chances: Floats | None = None,
     vocabulary: int | None = None,
     classes: float | None = None,
 ) -> Verdict:
@@ -57,6 +58,7 @@ def judge(
         wrong: where the expert errs.
         base_wrong: where the base model errs, for the priors that ask for it.
         measured: where errors count in this round.
+        chances: with which probability each token was to be spared, for the setting `corrected`.
         vocabulary: how many tokens there are, for the prior `vocabulary`.
         classes: how many classes there are, for the prior `classes`; the setting's number when not given.
 
@@ -68,12 +70,14 @@ def judge(
             "Errors cannot be measured in this round: every token was drawn, or there is none of the kind that counts. "
             "Measure them in-sample, use fewer folds, or give more gold."
         )
-    error = weighted_error(weights, wrong, measured)
+    scales = standing_for(chances) if config.corrected and chances is not None else None
+    error = weighted_error(weights if scales is None else weights * scales, wrong, measured)
     prior = prior_error(
         config.prior,
         weights=weights,
         base_wrong=base_wrong,
         measured=measured,
+        scales=scales,
         classes=config.classes if classes is None else classes,
         vocabulary=vocabulary,
     )

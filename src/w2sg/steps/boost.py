@@ -137,6 +137,7 @@ def run(step: Step, work: Workspace) -> Outcome:
         wrong=wrong,
         base_wrong=tokens.base_wrong,
         measured=measured,
+        chances=drawn.chances,
         vocabulary=tokens.vocabulary,
     )
     arrays = {"weights": weights, "drawn": drawn.weights, "ranks": ranks, "log_probs": log_probs, "wrong": wrong}
