@@ -158,6 +158,7 @@ def test_the_published_settings(path: Path) -> None:
             assert (alice.clustering.threshold, alice.clustering.answers_first) == (0.9, not by_text)
         assert isinstance(alice.statement, ByEndpoint)
         assert (alice.statement.temperature, alice.statement.stronger) == (0.9, True)
+        assert alice.statement.endpoint.extra == {"top_p": 0.95}
         if isinstance(method.recipe, Rewrites):
             recipe = method.recipe
             assert (recipe.attempt, recipe.rewrites, recipe.check, recipe.choose) == ("sampled", 1, False, "first")
