@@ -52,13 +52,13 @@ def test_a_gain_that_self_distillation_explains():
     assert "the teacher's labels are not shown to be the reason" in sentence
 
 
-def test_a_gain_that_shuffled_labels_give_too_is_form_only():
+def test_a_gain_that_random_labels_give_too_is_form_only():
     finding, sentence = said(untuned=(2, 10), self_distillation=(1, 5), random_labels=(-3, 3))
     assert finding == "form only"
     assert sentence == (
-        "x beats the untuned student, but is not shown to beat labels dealt out at random, so what the teacher's "
+        "x beats the untuned student, but is not shown to beat random labels, so what the teacher's "
         "labels say is not shown to matter: +6.0 points against the untuned student (+2.0 to +10.0), 0.0 against "
-        "the student trained on shuffled labels (−3.0 to +3.0). Also: +3.0 points against self-distillation "
+        "the student trained on random labels (−3.0 to +3.0). Also: +3.0 points against self-distillation "
         "(+1.0 to +5.0)."
     )
     assert said(untuned=(2, 10), self_distillation=(1, 5), random_labels=(4, 9))[0] == "helped"
@@ -200,7 +200,7 @@ def test_a_gain_that_another_questions_work_gives_too_is_form_only():
     assert sentence.startswith(
         "x beats the untuned student, but is not shown to beat itself shown the work on another question: the teacher "
         "is not shown to be heard, and the form may be all: +6.0 points against the untuned student "
-        "(+2.0 to +10.0), +2.0 against the student trained on shuffled labels (+1.0 to +3.0), +1.0 against x-shuffled "
+        "(+2.0 to +10.0), +2.0 against the student trained on random labels (+1.0 to +3.0), +1.0 against x-shuffled "
         "(−2.0 to +4.0)."
     )
     assert "about as well" not in said(untuned=(2, 10), x_shuffled=(-1, 19))[1]  # what is not shown is not equal

@@ -34,8 +34,8 @@ GLOSSARY = {
     "teacher's most frequent answer among several.",
     "ceiling": "The student trained on right answers to the same questions: what perfect labels would give.",
     "helped, elicited, form only, damage avoided": "Helped: the student beats the untuned student, self-distillation "
-    "and the student trained on shuffled labels. Form only: it beats the untuned student, but shuffled labels do "
-    "as well. "
+    "and the student trained on random labels. Form only: it beats the untuned student, but random labels do as "
+    "well. "
     "Elicited: it beats the untuned student, but is not shown to beat self-distillation, so that the teacher may have "
     "had no part in it. Damage avoided: it beats imitation, but not the untuned student.",
     "null control": "A row whose student hears no teacher, or a teacher on other questions only. It is not judged: "

@@ -23,13 +23,13 @@ _SHOWN = {
     "untuned": "the untuned student",
     "self-distillation": "self-distillation",
     "imitation": "plain imitation",
-    "random-labels": "the student trained on shuffled labels",
+    "random-labels": "the student trained on random labels",
     "ceiling": "the ceiling",
 }
 _BRIEF: dict[Finding, str] = {
     "helped": "helped on",
     "elicited": "better than untuned, not shown to beat self-distillation, on",
-    "form only": "better than untuned, not shown to beat its shuffled control, on",
+    "form only": "better than untuned, not shown to beat its null control, on",
     "damage avoided": "better than imitation, not than the untuned student, on",
     "above its teacher only": "better than the teacher, not shown to beat the untuned student, on",
     "no evidence": "no evidence that it helps on",
@@ -150,7 +150,7 @@ def judge(
     Args:
         null: the name of its null control, or the one that this would have; its own with `-shuffled` when not given.
         reads: whether its student is shown the teacher's work, so that its gain needs a null control.
-        itself: whether it is a supervisor that is judged itself: it has no student, and labels dealt out at random
+        itself: whether it is a supervisor that is judged itself: it has no student, and random labels
             are no control of it.
         lacks: the methods that lack one thing of its boosting each, and what.
     """
@@ -256,7 +256,7 @@ def _claim(finding: Finding, method: str, rows: Mapping[str, ComparisonRow], onc
             )
         case "form only":
             return (
-                f"{method} beats the untuned student{once}, but is not shown to beat labels dealt out at random, so "
+                f"{method} beats the untuned student{once}, but is not shown to beat random labels, so "
                 f"what the teacher's labels say is not shown to matter: {measured}."
             )
         case "damage avoided":
