@@ -27,7 +27,8 @@ def test_what_is_drawn_are_transfer_questions_of_every_difficulty(benchmark: Any
     assert len({example.id for example in examples}) == 60
     assert {roles[example.id] for example in examples} == {"transfer"}
     of_each = Counter(example.difficulty for example in examples)
-    assert sorted(of_each) == [1, 2, 3, 4, 5, 6] and min(of_each.values()) >= 5
+    assert sorted(of_each) == [1, 2, 3, 4, 5, 6]
+    assert min(of_each.values()) >= 5
 
 
 def test_more_questions_than_there_are_are_all(benchmark: Any) -> None:

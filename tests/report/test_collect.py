@@ -211,6 +211,21 @@ def test_alarm_for_random_labels_that_help():
     assert "Random labels give +100.0 points" in texts(found, "alarm")
 
 
+@pytest.mark.parametrize(
+    ("stronger", "level", "says"),
+    [
+        (True, "alarm", "is stronger than the student: this is not supervision from weak to strong."),
+        (None, "note", "it may be stronger, and then this is not supervision from weak to strong."),
+        (False, "note", "took part as judge. It is declared no stronger than the student."),
+    ],
+)
+def test_a_helper_is_declared_with_what_is_known_of_its_strength(stronger, level, says):
+    meta = replace(META, helpers=[HelperModel("big", "judge", stronger=stronger)])
+    (note,) = [note for note in collect([arm("x", "11")], meta, resamples=20).notes if "big" in note.text]
+    assert note.level == level
+    assert note.text.endswith(says)
+
+
 def test_alarm_for_unreadable_answers_and_stronger_helpers():
     meta = replace(META, helpers=[HelperModel("big", "judge", stronger=True)])
     found = collect([arm("x", "1-", 0)], meta, resamples=50)

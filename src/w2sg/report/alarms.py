@@ -66,8 +66,14 @@ def _of_run(results: Results) -> Iterator[Note]:
         text = f"{helper.name} took part as {helper.role}."
         if helper.stronger:
             yield _alarm(None, f"{text} It is stronger than the student: this is not supervision from weak to strong.")
+        elif helper.stronger is None:
+            yield _note(
+                None,
+                f"{text} Nothing says that it is weaker than the student (stronger_than_student): it may be stronger, "
+                "and then this is not supervision from weak to strong.",
+            )
         else:
-            yield _note(None, text)
+            yield _note(None, f"{text} It is declared no stronger than the student.")
     alone = [task for task in results.tasks() if _seed_count(results, task) == 1]
     if alone:
         yield _note(
