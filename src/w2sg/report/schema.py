@@ -84,7 +84,7 @@ class RewriteRow(Part):
     bypassed: int
     """Those on which it learnt the demonstration as it is, the supervisor's samples being agreed."""
     shown: float | None
-    """Share of shown answers that are right."""
+    """Share of shown answers that are right; of several supervisors that of the first that gave one, here and below."""
     own: float | None
     """Share of the student's own first answers that are right; null where it made none."""
     learnt: float | None
