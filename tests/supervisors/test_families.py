@@ -74,7 +74,8 @@ def test_a_student_learns_from_two_families(tmp_path: Path) -> None:
     """From gold to the student's scores, on tiny random models: an adapter and a whole model of other tokenizers."""
     teacher = build_model(tmp_path / "teacher", "llama", max_position_embeddings=1024)
     other = build_model(tmp_path / "other", "gpt_neox", chat=False, seed=2, max_position_embeddings=1024)
-    supervisor = {"kind": "families", "members": ["teacher", str(other)], "weights": [2.0, 1.0]}
+    members = {"members": ["teacher", str(other)], "weights": [2.0, 1.0], "mixture": "log-linear"}
+    supervisor = {"kind": "families", **members}
     plan = plan_of(
         tmp_path,
         supervisor,
@@ -92,6 +93,7 @@ def test_a_student_learns_from_two_families(tmp_path: Path) -> None:
     model = load(ModelConfig(path=str(made)), RuntimeConfig(device="cpu"))
     assert isinstance(model, BytewiseModel)
     assert model.model.weights.tolist() == [2, 1]
+    assert model.model.mixture == "log-linear"
     (label,) = [step for step in plan.steps if step.kind == "label"]
     assert len(list(read_labels(store.folder(label)))) == 14
     assert all(len(read_scores(store.folder(arm.scores))) == 14 for arm in plan.arms)
