@@ -76,6 +76,7 @@ def test_the_good_one_is_good() -> None:
     assert Experiment.parse(GOOD, "The test").seeds == (0, 1)
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_anything_in_place_of_an_experiment(data: Any) -> None:
     refused_or_read(data)
