@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 
 from tiny_ensembles import CPU, adapter_ensemble, build_adapter, model_ensemble
-from w2sg.decode import branching, speculative
+from w2sg.decode import blocks, branching, speculative
 from w2sg.decode.base import Branch
 from w2sg.decode.blocks import Reader
 from w2sg.decode.config import SamplingConfig
@@ -20,6 +23,7 @@ from w2sg.models import loading
 from w2sg.models.base import EnsembleConfig, Mixture, ModelConfig, RuntimeConfig
 from w2sg.models.ensemble import save_ensemble
 from w2sg.models.hf import LanguageModel
+from w2sg.models.mixture import SeparateExperts
 from w2sg.records import ask
 
 TinyModel = Callable[..., Path]
@@ -120,6 +124,61 @@ def test_a_text_is_read_on_from_any_place(near: Path) -> None:
     found = pieces.advance(tokens, all, ends, np.array([2, 1, 3]))
     wanted = [10, 11, 12 + 8, 12 + 9 + 4, 12 + 9 + 5, 12 + 9 + 6]
     assert torch.allclose(found, expected[wanted], atol=1e-10)
+
+
+def test_texts_that_begin_alike_are_read_once(near: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A beginning of two texts, a text that is another's beginning, one that is there twice, and one of its own; in
+    blocks of texts for attention too. All is what each text read alone gives, and so is reading on."""
+    forward = LlamaForward.of_each(load(near).model)[1]
+    rows = [[5, 6, 7, 8, 9], [5, 6, 1], [5, 6, 7], [5, 6, 7, 8, 9], [4, 4]]
+    tokens, ends = np.zeros((5, 8), dtype=np.int64), np.array([len(row) for row in rows])
+    for number, row in enumerate(rows):
+        tokens[number, : len(row)] = row
+    tokens[np.arange(5), ends] = [11, 12, 13, 14, 15]
+    wanted, every = np.array([2, 1, 3, 1, 2]), np.arange(5)
+    expected, after = [], []
+    for number in range(5):
+        one = Reader(forward, 1)
+        text, first = tokens[number : number + 1], np.array([0])
+        expected.append(one.advance(text, first, ends[[number]], wanted[[number]]))
+        after.append(one.advance(text, first, ends[[number]] + 1, np.array([1])))
+    fed: list[int] = []
+    extend = LlamaForward.extend
+    monkeypatch.setattr(LlamaForward, "extend", lambda self, ids, *all: fed.append(len(ids)) or extend(self, ids, *all))
+    for scores in (1 << 22, 1):
+        monkeypatch.setattr(blocks, "_SCORES", scores)
+        reader = Reader(forward, 5)
+        assert torch.allclose(reader.advance(tokens, every, ends, wanted), torch.cat(expected), atol=1e-10)
+        assert torch.allclose(reader.advance(tokens, every, ends + 1, every * 0 + 1), torch.cat(after), atol=1e-10)
+    assert fed == [8, 5, 8, 5]
+
+
+def test_a_lead_is_never_overstated(near: Path) -> None:
+    """By hand: of shares .6 and .4, an expert of .6 that gives its token p leads by .6 (2 p - 1) at least, whatever it
+    thinks of the others; and it does lead by that where one other token has all the rest."""
+    experts = speculative._Experts(load(near).model)
+    head = torch.tensor([[0.75, 0.25, 0.0], [0.75, 0.125, 0.125], [0.25, 0.5, 0.25]], dtype=torch.float64)
+    experts.shares = [0.6, 0.4]
+    experts.forwards[0] = cast(LlamaForward, SimpleNamespace(logits=torch.log))
+    found = experts.lead(0, head, torch.tensor([0, 0, 0]))
+    assert torch.allclose(found, torch.tensor([0.3, 0.3, -0.3], dtype=torch.float64))
+    others = head.clone()
+    others[:, 0] = 0
+    assert bool((found <= 0.6 * (head[:, 0] - others.amax(-1)) + 1e-12).all())
+
+
+def test_one_expert_is_its_own_ensemble(tiny_model: TinyModel, tmp_path: Path) -> None:
+    one = load(adapter_ensemble(tmp_path / "ensemble", tiny_model("llama"), (2.0,)))
+    model = replace(one, model=SeparateExperts([one.model], [2.0], "probability"))
+    compare(model, GREEDY)
+    compare(model, SAMPLED)
+
+
+def test_distributions_are_added_up_in_blocks(near: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speculative, "_ELEMENTS", 1)
+    model = load(near)
+    compare(model, GREEDY)
+    compare(model, SAMPLED)
 
 
 def test_drafts_are_as_long_as_they_are_right(near: Path) -> None:

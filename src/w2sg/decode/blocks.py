@@ -1,11 +1,15 @@
 """What one model has read of many texts, and how it reads on: any number of tokens of any of them in one pass.
 
 Keys and values stand at their positions, so that a text is taken back to an earlier place by reading on from there.
-All matrix products are over the tokens alone, without padding; only attention is over rectangles. Which tokens are
-read is left to `decode.speculative`, the layers to `decode.llama`.
+Texts that begin alike are read once up to where they part, when they are read from their start. All matrix products are
+over the tokens alone, without padding; only attention is over rectangles. Which tokens are read is left to
+`decode.speculative`, the layers to `decode.llama`.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -17,7 +21,8 @@ from w2sg.decode.llama import LlamaForward
 _ALL_ROWS_SHARE = 0.5
 """From this share of the texts on, attention is over all of them: picking some copies their keys and values."""
 _SCORES = 1 << 22
-"""Attention scores held at once."""
+"""Attention scores held at once, or those of one text where that has more. They are written out, which for short texts
+takes a third of the time of torch's fused attention."""
 
 
 class Reader:
@@ -32,7 +37,7 @@ class Reader:
         self.forward = forward
         self.read = np.zeros(rows, dtype=np.int64)
         """How many tokens of each text are read."""
-        shape = len(forward.layers), 2, rows, 0, forward.kv_heads, forward.head_dim
+        shape = len(forward.layers), 2, rows, forward.kv_heads, 0, forward.head_dim
         self._cache = torch.zeros(shape, dtype=forward.dtype, device=forward.device)
 
     def advance(self, tokens: np.ndarray, rows: np.ndarray, ends: np.ndarray, wanted: np.ndarray) -> Tensor:
@@ -44,101 +49,198 @@ class Reader:
             ends: for each of them, how many of its tokens are to be read then; more than have been.
             wanted: for each of them, of how many last tokens the hidden states are wanted, of those read now.
         """
-        starts = self.read[rows]
-        counts = ends - starts
-        own = np.repeat(np.arange(len(rows)), counts)
-        offsets = np.arange(len(own)) - np.repeat(np.cumsum(counts) - counts, counts)
-        positions = starts[own] + offsets
         self._reserve(int(ends.max()))
-        attend = _Attention(self, rows, starts, own, offsets, int(counts.max()), int(ends.max()))
-        last = offsets >= (counts - wanted)[own]
-        kept = None if last.all() else self._put(np.flatnonzero(last))
-        hidden = self.forward.extend(self._put(tokens[rows[own], positions]), self._put(positions), attend, kept)
+        starts = self.read[rows]
+        shared = None if len(rows) == 1 or starts.any() else _Shared.of(tokens[rows, : ends.max()], ends)
+        if shared is None:
+            found = self._pass(tokens, _Span(rows, starts, ends), None, *_last(ends, wanted))
+        else:
+            texts, places = _last(ends, wanted)
+            texts = np.argsort(shared.order)[texts]
+            span = _Span(rows[shared.order], shared.begins, ends[shared.order])
+            found = self._pass(tokens, span, shared.owners, shared.owners[texts, places], places)
         self.read[rows] = ends
-        return hidden
+        return found
 
     def select(self, rows: np.ndarray) -> None:
         """Keep the given texts, in that order; a text may be taken several times."""
         self.read = self.read[rows]
-        self._cache = self._cache[:, :, self._put(rows)]
+        self._cache = self._cache[:, :, self.put(rows)]
 
-    def store(self, layer: int, slots: Tensor, k: Tensor, v: Tensor) -> None:
-        """Put tokens' keys and values (token, head, dimension) in their `slots`: text times capacity plus position."""
-        for kept, fresh in zip(self._cache[layer], (k, v), strict=True):
-            kept.view(-1, *kept.shape[2:]).index_copy_(0, slots, fresh)
-
-    def part(self, layer: int, longest: int) -> Tensor:
-        """Return a layer's keys and values of the first positions, (2, text, head, position, dimension)."""
-        return self._cache[layer, :, :, :longest].transpose(2, 3)
+    def layer(self, number: int) -> Tensor:
+        """Return a layer's keys and values, of shape (2, text, head, position, dimension)."""
+        return self._cache[number]
 
     @property
     def capacity(self) -> int:
         """For how many tokens of each text there is room."""
-        return self._cache.shape[3]
+        return self._cache.shape[4]
+
+    def put(self, array: np.ndarray) -> Tensor:
+        """Return the array where the model is."""
+        return torch.from_numpy(array).to(self.forward.device)
+
+    def slots(self, texts: np.ndarray, positions: np.ndarray) -> Tensor:
+        """Return where tokens' keys and values stand among all of a layer, one place for each token and head."""
+        heads = np.arange(self.forward.kv_heads)
+        return self.put(((texts[:, None] * len(heads) + heads) * self.capacity + positions[:, None]).reshape(-1))
 
     def _reserve(self, length: int) -> None:
         """Make room for texts of so many tokens."""
         if length > self.capacity:
-            wider = max(length + 32, self.capacity * 3 // 2)
-            self._cache = F.pad(self._cache, (0, 0, 0, 0, 0, wider - self.capacity))
+            wider = max(length, self.capacity * 3 // 2, self.capacity + 32)
+            self._cache = F.pad(self._cache, (0, 0, 0, wider - self.capacity))
 
-    def _put(self, array: np.ndarray) -> Tensor:
-        return torch.from_numpy(array).to(self.forward.device)
+    def _pass(
+        self, tokens: np.ndarray, span: _Span, owners: np.ndarray | None, texts: np.ndarray, places: np.ndarray
+    ) -> Tensor:
+        """Read the span, and return the final hidden states at `places` of the span's `texts`."""
+        firsts = np.cumsum(span.counts) - span.counts
+        kept, order = np.unique(firsts[texts] + places - span.begins[texts], return_inverse=True)
+        positions = span.positions
+        ids = self.put(tokens[span.rows[span.own], positions])
+        some = None if len(kept) == len(ids) else self.put(kept)
+        hidden = self.forward.extend(ids, self.put(positions), _Attention(self, span, owners), some)
+        return hidden if np.array_equal(order, np.arange(len(hidden))) else hidden[self.put(order)]
+
+
+class _Span:
+    """Which tokens of which texts are read: those from `begins` to `ends`."""
+
+    def __init__(self, rows: np.ndarray, begins: np.ndarray, ends: np.ndarray) -> None:
+        self.rows, self.begins, self.ends = rows, begins, ends
+        self.counts = ends - begins
+
+    @cached_property
+    def own(self) -> np.ndarray:
+        """For each token, the number of its text."""
+        return np.repeat(np.arange(len(self.rows)), self.counts)
+
+    @cached_property
+    def offsets(self) -> np.ndarray:
+        """For each token, its place among those of its text that are read."""
+        firsts = np.cumsum(self.counts) - self.counts
+        offsets: np.ndarray = np.arange(len(self.own)) - firsts[self.own]
+        return offsets
+
+    @cached_property
+    def positions(self) -> np.ndarray:
+        """For each token, its place in its text."""
+        positions: np.ndarray = self.begins[self.own] + self.offsets
+        return positions
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What texts have in common."""
+
+    order: np.ndarray
+    """The texts as a dictionary has them."""
+    begins: np.ndarray
+    """Up to where each text, in that order, is like one before it."""
+    owners: np.ndarray
+    """For each text and position, the first text, in that order, that is the same up to there."""
+
+    @classmethod
+    def of(cls, tokens: np.ndarray, ends: np.ndarray) -> _Shared | None:
+        """Return what texts, of shape (text, position) with their ends, have in common; None if that is nothing."""
+        order = np.lexsort((ends, *tokens.T[::-1]))
+        sorted_, ends = tokens[order], ends[order]
+        begins = np.zeros(len(order), dtype=np.int64)
+        alike = np.cumprod(sorted_[1:] == sorted_[:-1], axis=1).sum(1)
+        begins[1:] = np.minimum(alike, np.minimum(ends[1:], ends[:-1]))
+        if not begins.any():
+            return None
+        own = begins[:, None] <= np.arange(tokens.shape[1])
+        return cls(order, begins, np.maximum.accumulate(np.where(own, np.arange(len(order))[:, None], 0)))
+
+
+def _last(ends: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the texts and positions of the last tokens of each text."""
+    texts = np.repeat(np.arange(len(ends)), wanted)
+    return texts, np.arange(len(texts)) - np.repeat(np.cumsum(wanted) - ends, wanted)
 
 
 class _Attention:
-    """One pass's attention: where its tokens stand, and what they may see."""
+    """One pass's attention: where its tokens stand, and what they may see.
 
-    def __init__(
-        self,
-        reader: Reader,
-        rows: np.ndarray,
-        starts: np.ndarray,
-        own: np.ndarray,
-        offsets: np.ndarray,
-        width: int,
-        longest: int,
-    ) -> None:
-        self._reader, self._width, self._longest = reader, width, longest
-        texts = len(reader.read)
-        self._rows = None if len(rows) > _ALL_ROWS_SHARE * texts else torch.from_numpy(rows).to(reader.forward.device)
-        places, first = own, starts
-        if self._rows is None:
-            places, first = rows[own], np.zeros(texts, dtype=np.int64)
-            first[rows] = starts
-        self._count = len(first)
-        device, dtype = reader.forward.device, reader.forward.dtype
-        slots = places * width + offsets
-        self._slots = None if len(slots) == self._count * width else torch.from_numpy(slots).to(device)
-        self._stored = torch.from_numpy(rows[own] * reader.capacity + starts[own] + offsets).to(device)
-        seen = torch.from_numpy(first[:, None] + np.arange(width)).to(device)
-        beyond = torch.arange(longest, device=device) > seen[..., None]
-        mask = torch.zeros(beyond.shape, dtype=dtype, device=device).masked_fill_(beyond, -torch.inf)
-        self._shared = reader.forward.heads // reader.forward.kv_heads
-        self._mask = mask.repeat(1, self._shared, 1)[:, None]
+    Args:
+        reader: whose keys and values they add to.
+        span: the tokens.
+        owners: where texts begin alike, for each text and position the text whose keys and values are also its own.
+    """
+
+    def __init__(self, reader: Reader, span: _Span, owners: np.ndarray | None) -> None:
+        forward = reader.forward
+        self._reader, self._longest = reader, int(span.ends.max())
+        rows, own, first, width = span.rows, span.own, span.begins, int(span.counts.max())
+        self._stored = reader.slots(rows[own], span.positions)
+        self._borrowed = None
+        if owners is not None:
+            lent = _Span(rows, np.zeros_like(first), first)
+            sources = rows[owners[lent.own, lent.offsets]]
+            self._borrowed = reader.slots(rows[lent.own], lent.offsets), reader.slots(sources, lent.offsets)
+        self._rows: slice | Tensor = reader.put(rows)
+        places, texts = own, len(reader.read)
+        if len(rows) > _ALL_ROWS_SHARE * texts:
+            self._rows, places, first = slice(None), rows[own], np.zeros(texts, dtype=np.int64)
+            first[rows] = span.begins
+        self._shape = len(first), forward.kv_heads, forward.heads // forward.kv_heads * width, forward.head_dim
+        self._asked, self._drawn = self._arranged(places * width + span.offsets, width)
+        seen = reader.put(first[:, None] + np.arange(width))
+        beyond = torch.arange(self._longest, device=forward.device) > seen[..., None]
+        mask = torch.zeros(beyond.shape, dtype=forward.dtype, device=forward.device).masked_fill_(beyond, -torch.inf)
+        texts, _, queries, _ = self._shape
+        step = max(1, _SCORES // (forward.kv_heads * queries * self._longest))
+        self._blocks = [slice(start, start + step) for start in range(0, texts, step)]
+        self._masks = mask if len(self._blocks) > 1 else self._for_heads(mask)
+
+    def _arranged(self, slots: np.ndarray, width: int) -> tuple[Tensor | None, Tensor | None]:
+        """Return, for tokens at the slots of a rectangle (text, width), which of their heads' queries stands where in
+        (text, kv head, query head of that, place), and the way back; None where it is the order that they are in."""
+        texts, kv_heads, shared, _ = self._shape
+        heads = kv_heads * shared // width
+        if width == 1 and len(slots) == texts:
+            return None, None
+        token = np.zeros(texts * width, dtype=np.int64)  # padding asks what the first token asks, and is not heard
+        token[slots] = np.arange(len(slots))
+        asked = token.reshape(texts, 1, width) * heads + np.arange(heads)[:, None]
+        text, place = slots // width, slots % width
+        drawn = (text[:, None] * heads + np.arange(heads)) * width + place[:, None]
+        return self._reader.put(asked.reshape(-1)), self._reader.put(drawn.reshape(-1))
+
+    def _for_heads(self, masks: Tensor) -> Tensor:
+        """Return the masks of texts (text, place, position) for each of their heads (text x head, query, position)."""
+        _, kv_heads, queries, _ = self._shape
+        if masks.shape[1] > 1:  # one place's is broadcast
+            masks = masks.repeat(1, queries // masks.shape[1], 1)
+        return masks.repeat_interleave(kv_heads, 0)
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Store the tokens' keys and values, and return what they attend to."""
-        forward = self._reader.forward
-        self._reader.store(layer, self._stored, k, v)
-        cached = self._reader.part(layer, self._longest)
-        keys, values = cached if self._rows is None else cached[:, self._rows]
-        flat = q.reshape(len(q), -1)
-        if self._slots is not None:
-            flat = flat.new_zeros(self._count * self._width, flat.shape[1]).index_copy_(0, self._slots, flat)
-        asked = flat.view(self._count, self._width, forward.kv_heads, self._shared, forward.head_dim)
-        asked = asked.permute(0, 2, 3, 1, 4).reshape(self._count, forward.kv_heads, -1, forward.head_dim)
-        drawn = self._drawn(asked, keys, values).view(
-            self._count, forward.kv_heads, self._shared, self._width, forward.head_dim
-        )
-        drawn = drawn.permute(0, 3, 1, 2, 4).reshape(self._count * self._width, -1)
-        return drawn if self._slots is None else drawn[self._slots]
+        count, dimension, kept = len(q), self._shape[-1], self._reader.layer(layer)
+        for cached, fresh in zip(kept, (k, v), strict=True):
+            flat = cached.view(-1, dimension)
+            flat.index_copy_(0, self._stored, fresh.reshape(-1, dimension))
+            if self._borrowed is not None:
+                flat.index_copy_(0, self._borrowed[0], flat[self._borrowed[1]])
+        keys, values = kept[:, self._rows, :, : self._longest]
+        queries = q.reshape(-1, dimension)
+        queries = queries if self._asked is None else queries.index_select(0, self._asked)
+        drawn = self._attended(queries.view(self._shape), keys, values).reshape(-1, dimension)
+        return (drawn if self._drawn is None else drawn.index_select(0, self._drawn)).view(count, -1)
 
-    def _drawn(self, asked: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    def _attended(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Return what queries draw from values, all of shape (text, head, query or position, dimension)."""
-        scale, (texts, heads, queries, _) = self._reader.forward.scale, asked.shape
-        if texts * heads * queries * self._longest > _SCORES:
-            return F.scaled_dot_product_attention(asked, keys, values, attn_mask=self._mask, scale=scale)
-        # Of short texts written out, at a third of the time.
-        scores = torch.matmul(asked * scale, keys.transpose(2, 3))
-        return torch.matmul(scores.add_(self._mask).softmax(-1), values)
+        if len(self._blocks) == 1:
+            return self._weighed(queries, keys, values, self._masks)
+        parts = [
+            self._weighed(queries[some], keys[some], values[some], self._for_heads(self._masks[some]))
+            for some in self._blocks
+        ]
+        return torch.cat(parts)
+
+    def _weighed(self, queries: Tensor, keys: Tensor, values: Tensor, masks: Tensor) -> Tensor:
+        asked, known = queries.flatten(0, 1), keys.flatten(0, 1).transpose(1, 2)
+        scores = torch.baddbmm(masks, asked, known, alpha=self._reader.forward.scale)
+        return torch.bmm(scores.softmax(-1), values.flatten(0, 1))

@@ -78,7 +78,11 @@ class LlamaForward:
         members = ensemble.members
         if len(members) == ensemble.count:
             return [cls(member) for member in members]
-        return [cls(ensemble, number) for number in range(ensemble.count)]
+        first, stack = cls(ensemble, 0), members[0].model.layers
+        others = [copy.copy(first) for _ in range(1, ensemble.count)]
+        for number, one in enumerate(others, start=1):
+            one.layers = [Layer.of(layer, False, number) for layer in stack]
+        return [first, *others]
 
     def merged(self) -> LlamaForward:
         """Return the forward pass with adapters of one expert added to copies of the weights, of a model small enough

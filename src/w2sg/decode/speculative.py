@@ -9,7 +9,9 @@ of any architecture, one pass of all experts at a time). The rest is arithmetic:
 - What the drafting expert said counts in the mixture; it is not asked again.
 - Greedily, of the mean of probabilities: where the most probable token of the experts asked so far leads by more than
   the weight of the others, these cannot overturn it, and are not asked. They read what they have missed when a later
-  token hangs on them. Drawn tokens, and geometric means, ask everyone.
+  token hangs on them. Drawn tokens, and geometric means, ask everyone. Mostly it is enough to know how probable each
+  expert thinks the drafted token (all else might be one other token's); whole distributions are added up only where
+  it is not, so that none are kept.
 - Drafts are as long as the share of right ones suggests.
 
 Sums are taken in another order than token by token, so a choice between tokens whose probabilities agree to some
@@ -38,8 +40,8 @@ from w2sg.models.mixture import EnsembleModule
 _LONGEST_DRAFT = 64
 _PASS_TOKENS = 1.0
 """What checking a draft takes beside what each of its tokens takes, in tokens."""
-_ELEMENTS = 1 << 26
-"""Probabilities held at once, over texts, places and vocabulary."""
+_ELEMENTS = 1 << 25
+"""Probabilities held at once, over places of texts and vocabulary."""
 _ROUNDING = 1e-4
 _KEPT_SHARE = 0.75
 
@@ -91,6 +93,19 @@ class _Experts:
         part: Tensor = (logits if self.logarithms else logits.softmax(-1)).mul_(self.shares[number])
         return part
 
+    def mixture(self, states: Sequence[Tensor]) -> Tensor:
+        """Return the sum of what the first experts add, given their final hidden states (place, width)."""
+        mixed = self.contribution(0, states[0])
+        for number, hidden in enumerate(states[1:], start=1):
+            mixed += self.contribution(number, hidden)
+        return mixed
+
+    def lead(self, number: int, hidden: Tensor, tokens: Tensor) -> Tensor:
+        """Return by how much at least an expert's part of the mixture puts tokens before all others: what is left of
+        its probabilities might be all another's."""
+        part = self.contribution(number, hidden).gather(1, tokens[:, None])[:, 0]
+        return part.mul_(2).sub_(self.shares[number])
+
 
 class _Batch:
     """Responses side by side. `lengths` counts the tokens of each text, prompt included, that are decided."""
@@ -112,62 +127,52 @@ class _Batch:
             self.tokens[row, : len(branch.prompt)] = branch.prompt
             self.uniforms[row, len(branch.prompt) :][: len(branch.uniforms)] = branch.uniforms
         self.found: list[list[int]] = [[] for _ in branches]
-        self.readers = self._readers([branch.prompt for branch in branches])
-
-    def _readers(self, prompts: Sequence[Sequence[int]]) -> list[Reader]:
-        """Return the experts' readers; prompts of several responses have been read once for all, but the last token."""
-        firsts = list({id(prompt): row for row, prompt in reversed(list(enumerate(prompts)))}.values())
-        if len(firsts) == len(prompts):
-            return [Reader(forward, len(prompts)) for forward in self.experts.forwards]
-        place = {id(prompts[row]): number for number, row in enumerate(firsts)}
-        owners = np.array([place[id(prompt)] for prompt in prompts])
-        readers = []
-        for forward in self.experts.forwards:
-            reader = Reader(forward, len(firsts))
-            ends = self.prompts[firsts] - 1
-            rows = np.flatnonzero(ends)
-            if len(rows):
-                reader.advance(self.tokens[firsts], rows, ends[rows], np.ones_like(rows))
-            reader.select(owners)
-            readers.append(reader)
-        return readers
+        self.readers = [Reader(forward, len(branches)) for forward in experts.forwards]
+        self.states: list[Tensor] = []
+        """Of each expert, the final hidden states before each place of the drafts, (text, place, width)."""
+        self.leads = np.empty((0, 0))
+        """By how much the experts asked so far at least put each drafted token before all others, (text, place)."""
 
     def run(self, tick: Tick) -> list[list[int]]:
         while len(self.names):
             room = int((self.ends - self.lengths).max())
-            bound = max(1, _ELEMENTS // (len(self.names) * self.vocabulary))
-            length = self.experts.draft_length(min(room, bound, _LONGEST_DRAFT))
-            mixed, counts = self._draft(length)
-            self._keep(self._check(mixed, counts), counts, tick)
+            counts = self._draft(self.experts.draft_length(min(room, _LONGEST_DRAFT)))
+            self._keep(self._check(counts), counts, tick)
         return self.found
 
-    def _draft(self, length: int) -> tuple[Tensor, np.ndarray]:
-        """Write what the first expert says next into the texts; return its part of the mixture (text, place, V), and
-        how many places of each draft count: up to a stop token, or to the end of the response."""
-        mixed = torch.zeros(len(self.names), length, self.vocabulary, dtype=self.experts.precision)
+    def _draft(self, length: int) -> np.ndarray:
+        """Write what the first expert says next into the texts, and return how many places of each draft count: up to
+        a stop token, or to the end of the response."""
         rows, counts = np.arange(len(self.names)), np.zeros(len(self.names), dtype=np.int64)
+        self.leads = np.zeros((len(rows), length))
         for place in range(length):
             ends = self.lengths[rows] + place
-            own = self.experts.contribution(0, self.readers[0].advance(self.tokens, rows, ends, np.ones_like(rows)))
+            hidden = self.readers[0].advance(self.tokens, rows, ends, np.ones_like(rows))
+            own = self.experts.contribution(0, hidden)
             if place == 0:
                 check_numbers(own[:1])
-            mixed[torch.from_numpy(rows), place] = own
-            drafted = self._pick(own / self.experts.shares[0], rows, ends)
+                self.states = [hidden.new_zeros(len(rows), length, hidden.shape[-1]) for _ in self.readers]
+            self.states[0][torch.from_numpy(rows), place] = hidden
+            if self.lazy:
+                first, best = own.max(-1)
+                drafted = best.numpy()
+                self.leads[rows, place] = 2 * first.numpy() - self.experts.shares[0]
+            else:
+                drafted = self._pick(own / self.experts.shares[0], rows, ends)
             self.tokens[rows, ends] = drafted
             counts[rows] = place + 1
             rows = rows[~self.stops[drafted] & (ends + 1 < self.ends[rows])]
             if not len(rows):
                 break
-        return mixed, counts
+        return counts
 
-    def _check(self, mixed: Tensor, counts: np.ndarray) -> np.ndarray:
-        """Add the other experts' parts where they are needed, and return what the mixture says at each place of the
-        drafts; cut `counts` after a place where a draft is sure to be wrong."""
-        rows, length = mixed.shape[:2]
-        left = np.full((rows, length), sum(self.experts.shares[1:]))
-        said = np.full((rows, length), -1)
+    def _check(self, counts: np.ndarray) -> np.ndarray:
+        """Ask the other experts where they are needed, and return what the mixture says at each place of the drafts;
+        cut `counts` after a place where a draft is sure to be wrong."""
+        shape = self.leads.shape
+        said = np.full(shape, -1)
         for number in range(1, len(self.readers)):
-            needed = self._open(mixed, counts, left, said) if self.lazy else counts
+            needed = self._open(number, counts, said) if self.lazy else counts
             asked = np.flatnonzero(needed)
             if not len(asked):
                 break
@@ -175,32 +180,54 @@ class _Batch:
             hidden = self.readers[number].advance(self.tokens, asked, self.lengths[asked] + wanted - 1, wanted)
             texts = np.repeat(asked, wanted)
             places = np.arange(len(texts)) - np.repeat(np.cumsum(wanted) - wanted, wanted)
-            flat = torch.from_numpy(texts * length + places)
-            mixed.view(-1, self.vocabulary).index_add_(0, flat, self.experts.contribution(number, hidden))
-            left[texts, places] -= self.experts.shares[number]
-        texts, places = np.nonzero((said < 0) & (np.arange(length) < counts[:, None]))
-        said[texts, places] = self._pick(self._at(mixed, texts, places), texts, self.lengths[texts] + places)
+            self.states[number][torch.from_numpy(texts), torch.from_numpy(places)] = hidden
+            if self.lazy:
+                drafted = torch.from_numpy(self.tokens[texts, self.lengths[texts] + places])
+                pairs = zip(self._blocks(hidden), self._blocks(drafted), strict=True)
+                leads = [self.experts.lead(number, *pair).numpy() for pair in pairs]
+                self.leads[texts, places] += np.concatenate(leads)
+        if self.lazy:
+            self._open(len(self.readers), counts, said)
+        texts, places = np.nonzero((said < 0) & (np.arange(shape[1]) < counts[:, None]))
+        for some in self._blocks(np.arange(len(texts))):
+            mixed = self._mixture(len(self.readers), texts[some], places[some])
+            said[texts[some], places[some]] = self._pick(mixed, texts[some], self.lengths[texts[some]] + places[some])
         return said
 
-    def _open(self, mixed: Tensor, counts: np.ndarray, left: np.ndarray, said: np.ndarray) -> np.ndarray:
-        """Write down what those who were not asked yet cannot overturn, and return up to which place each text's draft
-        hangs on them."""
-        places = np.arange(mixed.shape[1])
-        texts, spots = np.nonzero((said < 0) & (places < counts[:, None]))
-        parts = self._at(mixed, texts, spots)
-        first, best = parts.max(-1, keepdim=True)
-        second = parts.scatter_(-1, best, -1.0).amax(-1)
-        sure = (first[:, 0] - second).numpy() > left[texts, spots] + _ROUNDING
-        said[texts[sure], spots[sure]] = best[:, 0].numpy()[sure]
-        drafted = self.tokens[np.arange(len(said))[:, None], self.lengths[:, None] + places]
-        wrong = (said >= 0) & (said != drafted) & (places < counts[:, None])
+    def _open(self, asked: int, counts: np.ndarray, said: np.ndarray) -> np.ndarray:
+        """Write down what those who come after the first `asked` experts cannot overturn, and return up to which place
+        each text's draft hangs on them."""
+        places, left = np.arange(said.shape[1]), sum(self.experts.shares[asked:])
+        inside, drafted = places < counts[:, None], self._drafted(len(places))
+        if left < 0.5:  # else these can overturn whatever the others say
+            np.copyto(said, drafted, where=inside & (said < 0) & (self.leads > left + _ROUNDING))
+            texts, spots = np.nonzero(inside & (said < 0))
+            for some in self._blocks(np.arange(len(texts))):
+                mixed = self._mixture(asked, texts[some], spots[some])
+                first, best = mixed.max(-1)
+                sure = (first - mixed.scatter_(1, best[:, None], -1.0).amax(-1)).numpy() > left + _ROUNDING
+                said[texts[some][sure], spots[some][sure]] = best.numpy()[sure]
+        wrong = (said >= 0) & (said != drafted) & inside
         counts[:] = np.where(wrong.any(1), wrong.argmax(1) + 1, counts)
         unsure = (said < 0) & (places < counts[:, None])
         return np.where(unsure.any(1), len(places) - unsure[:, ::-1].argmax(1), 0)
 
-    def _at(self, mixed: Tensor, texts: np.ndarray, places: np.ndarray) -> Tensor:
-        """Return a copy of the mixtures at places of the drafts."""
-        return mixed.view(-1, self.vocabulary)[torch.from_numpy(texts * mixed.shape[1] + places)]
+    def _drafted(self, length: int) -> np.ndarray:
+        """Return the drafts (text, place)."""
+        drafted: np.ndarray = self.tokens[
+            np.arange(len(self.names))[:, None], self.lengths[:, None] + np.arange(length)
+        ]
+        return drafted
+
+    def _mixture(self, asked: int, texts: np.ndarray, places: np.ndarray) -> Tensor:
+        """Return what the first `asked` experts make of the mixture at places of the drafts."""
+        spots = torch.from_numpy(texts), torch.from_numpy(places)
+        return self.experts.mixture([states[spots] for states in self.states[:asked]])
+
+    def _blocks(self, rows: Any) -> list[Any]:
+        """Cut what is there for every place into blocks whose probabilities may be held at once."""
+        size = max(1, _ELEMENTS // self.vocabulary)
+        return [rows[start : start + size] for start in range(0, len(rows), size)]
 
     def _pick(self, mixed: Tensor, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Return the tokens drawn from mixtures, one for each, given texts and places."""
@@ -211,9 +238,7 @@ class _Batch:
 
     def _keep(self, said: np.ndarray, counts: np.ndarray, tick: Tick) -> None:
         """Take over what was said up to the first place where the draft was wrong, and let go of finished texts."""
-        places = np.arange(said.shape[1])
-        drafted = self.tokens[np.arange(len(said))[:, None], self.lengths[:, None] + places]
-        differs = (said != drafted) & (places < counts[:, None])
+        differs = (said != self._drafted(said.shape[1])) & (np.arange(said.shape[1]) < counts[:, None])
         wrong = differs.any(1)
         fresh = np.where(wrong, differs.argmax(1) + 1, counts)
         self.experts.told(int(fresh.sum() - wrong.sum()), int(wrong.sum()))
