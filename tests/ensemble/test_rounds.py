@@ -221,7 +221,7 @@ def test_out_of_bag_errors_of_heavy_tokens_count_in_full_where_they_are_correcte
         drawn = draw(weights, np.full(400, 5), "mask", "tokens", random)
         given: dict[str, Any] = {"wrong": wrong, "base_wrong": wrong, "measured": drawn.spared}
         for corrected, errors in found.items():
-            config = BoostingConfig(corrected=corrected, prior="pretrained-reweighted")
+            config = BoostingConfig(measured="out-of-bag", corrected=corrected, prior="pretrained-reweighted")
             judged = judge(config, weights, np.full(400, 5), chances=drawn.chances, **given)
             assert judged.prior == judged.error  # the base is measured in the same way
             errors.append(judged.error)
@@ -258,9 +258,9 @@ def test_shrinkage_caps_and_windows() -> None:
     [
         ({"prior": "classes"}, "needs the number of `classes`"),
         ({"classes": 3}, "needs the number of `classes`"),
-        ({"draw": "weight"}, "none is out of bag"),
+        ({"draw": "weight", "measured": "out-of-bag"}, "none is out of bag"),
         ({"corrected": True, "measured": "held-out"}, "leave corrected out"),
-        ({"errors": "generations"}, "set unit to 'texts'"),
+        ({"errors": "generations", "measured": "out-of-bag"}, "set unit to 'texts'"),
         ({"errors": "generations", "measured": "held-out", "prior": "vocabulary"}, "generations are whole answers"),
         ({"draw": "weight", "measured": "in-sample", "reweight": False}, "all experts learn the same"),
         ({"shrinkage": 0.0}, "greater than 0"),

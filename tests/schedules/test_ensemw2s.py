@@ -126,7 +126,7 @@ def test_presets() -> None:
     ours, published = method("ensemw2s").supervisor, method("ensemw2s", preset="paper").supervisor
     assert isinstance(ours, Boosted)
     assert isinstance(published, Boosted)
-    assert (ours.boosting.prior, ours.boosting.measured, ours.boosting.largest_step) == ("none", "out-of-bag", 1.0)
+    assert (ours.boosting.prior, ours.boosting.measured, ours.boosting.largest_step) == ("none", "held-out", 1.0)
     assert (published.boosting.prior, published.boosting.measured) == ("pretrained", "in-sample")
     assert published.boosting.largest_step is None
     uniform = method("ensemw2s-uniform", preset="paper").supervisor
@@ -148,7 +148,7 @@ def test_ensembles_are_decoded_greedily_under_every_preset(name: str) -> None:
     [
         ({"experts": 0}, "greater than or equal to 1"),
         ({"boosting": {"reweight": False}}, "set weights to 'uniform'"),
-        ({"boosting": {"draw": "weight"}}, "none is out of bag"),
+        ({"boosting": {"draw": "weight", "measured": "out-of-bag"}}, "none is out of bag"),
         ({"boosting": {"priors": "none"}}, r"boosting.priors: unknown key \(perhaps you meant 'prior'\)"),
     ],
 )

@@ -35,7 +35,7 @@ class BoostingConfig(Config):
     errors: Errors = "all"
     """Where errors count: on all answer tokens after the gold ones before them, on those of the final answer alone
     (`critical`), or on whole answers that the expert generates freely (`generations`)."""
-    measured: Measured = "out-of-bag"
+    measured: Measured = "held-out"
     """On what errors are measured: on all that there is, on what was not drawn (`out-of-bag`; heavy tokens seldom are
     not, so that after the first round they count for less than their weight, and errors come out too low), or on a part
     that is left out of the round's training (`held-out`, another part every round, whatever its weights). What is not

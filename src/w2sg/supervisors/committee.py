@@ -57,7 +57,7 @@ class Committee(Supervisor):
             experts, what = self._seeds(cast, base, fit), "seeds"
         else:
             unit: Unit = "texts" if self.differ == "texts" else "tokens"
-            boosting = BoostingConfig(draw="count", unit=unit, reweight=False)
+            boosting = BoostingConfig(draw="count", unit=unit, measured="out-of-bag", reweight=False)
             experts, what = rounds_of(cast, base, fit, boosting, self.experts), f"bags of {self.differ}"
         if self.combine == "weights":
             return average_step(base, experts, cast.label(f"mean of the weights of {self.experts} {what}, {name}"))
