@@ -1,16 +1,19 @@
 """Time the labels of an ensemble of LoRA experts on one base against those of one expert.
 
     python benchmarks/ensemble_decoding.py [--model zoo/mini] [--task world-maths] [--questions 64] [--experts 5]
-        [--rank 8] [--ensemble FOLDER | --random] [--tokens N] [--max-new-tokens 96] [--device cpu] [--threads 1]
-        [--repeats 3] [--json PATH]
+        [--rank 8] [--ensemble FOLDER | --random | --shape qwen2.5-0.5b] [--spread] [--ours] [--tokens N]
+        [--max-new-tokens 96] [--device cpu] [--threads 1] [--repeats 3] [--json PATH]
 
-Four arms answer the same questions side by side, greedily, up to each answer's end (`--tokens N`: with exactly N
-tokens each): one expert by w2sg's engine; the ensemble by the obvious loop (every expert a model of its own with its
-own cache, one after the other at each token); by peft's batches of mixed adapters (`adapter_names=`), in the same loop;
-and by w2sg's engine. The experts are boosted on worked answers to other questions (`boosting_round`), or read from
-`--ensemble`; with `--random` they are random, agree on little, and the texts mean nothing. That all three ensembles say
-the same is checked. Arms take turns. Memory is that of weights: of the loaded ensemble against one expert beside its
-base, and the same with the copies that the engines make of weights for as long as they sample.
+Five arms answer the same questions side by side, greedily, up to each answer's end (`--tokens N`: with exactly N
+tokens each): one expert by w2sg's engine; one expert as the ensemble's engine would run it, were there no others; the
+ensemble by the obvious loop (every expert a model of its own with its own cache, one after the other at each token); by
+peft's batches of mixed adapters (`adapter_names=`), in the same loop; and by w2sg's engine. `--ours` leaves out the
+loop and peft. The questions are a task's first, which are its easiest, or with `--spread` every so many of all. The
+experts are boosted on worked answers to other questions (`boosting_round`), or read from `--ensemble`; with `--random`
+they are random, agree on little, and the texts mean nothing. `--shape` does the same on a random base of a real
+model's shape, for its memory. That all ensembles say the same is checked. Arms take turns. Memory is that of weights:
+of the loaded ensemble against one expert beside its base, and the same with the copies that the engines make of weights
+for as long as they sample.
 """
 
 from __future__ import annotations
@@ -27,7 +30,41 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+LEARNT = 192
+"""Questions at the end of a task whose worked answers the experts learn."""
+
 Arm = Callable[[], list[list[int]]]
+
+
+SHAPES = {
+    "qwen2.5-0.5b": {
+        "hidden_size": 896,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 14,
+        "num_key_value_heads": 2,
+        "intermediate_size": 4864,
+        "vocab_size": 151936,
+        "rope_theta": 1e6,
+        "max_position_embeddings": 32768,
+        "tie_word_embeddings": True,
+    }
+}
+
+
+def write_base(folder: Path, shape: str, tokenizer: str) -> str:
+    """Write a random model of a real one's shape, with another model's tokenizer."""
+    import torch
+    from transformers import AutoTokenizer, Qwen2Config, Qwen2ForCausalLM
+
+    from w2sg.models.base import ModelConfig
+    from w2sg.models.identity import locate
+
+    words = AutoTokenizer.from_pretrained(locate(ModelConfig(path=tokenizer)))
+    torch.manual_seed(0)
+    config = Qwen2Config(**SHAPES[shape], eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id)
+    Qwen2ForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    words.save_pretrained(folder)
+    return str(folder)
 
 
 def write_experts(folder: Path, path: str, count: int, rank: int) -> Path:
@@ -40,19 +77,40 @@ def write_experts(folder: Path, path: str, count: int, rank: int) -> Path:
     from w2sg.models.ensemble import save_ensemble
 
     experts = []
+    base = hf.load(ModelConfig(path=path), RuntimeConfig(device="cpu")).model
     for number in range(count):
-        base = hf.load(ModelConfig(path=path), RuntimeConfig(device="cpu"))
         torch.manual_seed(number)
         with hf.quiet():
             settings = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
-            adapted = get_peft_model(base.model, settings)
+            adapted = get_peft_model(base, settings)
             for name, weight in adapted.named_parameters():
                 if "lora_B" in name:
                     torch.nn.init.normal_(weight, std=0.02)
             adapted.save_pretrained(folder / f"adapter-{number}")
+            base = adapted.unload()
         experts.append((folder / f"adapter-{number}", 1.0 + number / count))
     save_ensemble(folder / "ensemble", path, experts)
     return folder / "ensemble"
+
+
+def by_drafts(model: Any) -> Any:
+    """Return one expert as an ensemble of itself, which runs as experts do that draft."""
+    from w2sg.models.mixture import SeparateExperts
+
+    return replace(model, model=SeparateExperts([model.model], [1.0], "probability"))
+
+
+def questions_of(model: Any, task: str, count: int, spread: bool) -> list[list[int]]:
+    """Return the prompts of a task's first questions, or of as many spread over all but the last, which experts
+    learn."""
+    from sampling import prompts_of
+
+    if not spread:
+        return prompts_of(model, task, count)
+    from w2sg.tasks import build, task_config
+
+    total = len(build(task_config(task)).load()) - LEARNT
+    return prompts_of(model, task, total)[:: total // count][:count]
 
 
 def separate(folder: Path, config: Any, runtime: Any) -> Any:
@@ -185,7 +243,7 @@ def boosted(folder: Path, options: argparse.Namespace) -> Path:
 
     lora = LoraConfig(rank=options.rank, alpha=2 * options.rank)
     settings = FitConfig(learning_rate=5e-3, epochs=2, batch_size=16, lora=lora)
-    targets = targets_of(options.task, 192)
+    targets = targets_of(options.task, LEARNT)
     rounds(folder, options.model, targets, options.experts, settings, RuntimeConfig(device="cpu"), plain=False)
     return folder / "ensemble"
 
@@ -199,6 +257,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rank", type=int, default=8)
     parser.add_argument("--ensemble", type=Path, help="an ensemble of adapters on the model")
     parser.add_argument("--random", action="store_true", help="random experts")
+    parser.add_argument("--shape", choices=SHAPES, help="random experts on a random base of this shape")
+    parser.add_argument("--spread", action="store_true", help="questions from all over the task")
+    parser.add_argument("--ours", action="store_true", help="without the obvious loop and peft's batches")
     parser.add_argument("--tokens", type=int, default=0, help="exactly so many tokens per answer")
     parser.add_argument("--max-new-tokens", type=int, default=96)
     parser.add_argument("--device", default="auto")
@@ -212,29 +273,31 @@ def main() -> None:
     options = arguments()
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     import torch
-    from sampling import prompts_of
 
     from w2sg.models import loading
     from w2sg.models.base import ModelConfig, RuntimeConfig
 
     torch.set_num_threads(options.threads)
-    runtime, base = RuntimeConfig(device=options.device, threads=options.threads), ModelConfig(path=options.model)
+    runtime = RuntimeConfig(device=options.device, threads=options.threads)
     with tempfile.TemporaryDirectory() as name:
+        if options.shape:
+            options.model = write_base(Path(name) / options.shape, options.shape, options.model)
+        base = ModelConfig(path=options.model)
         if options.ensemble:
             folder = options.ensemble
-        elif options.random:
+        elif options.random or options.shape:
             folder = write_experts(Path(name), options.model, options.experts, options.rank)
         else:
             folder = boosted(Path(name), options)
-        models = {
-            "one expert": loading.load(base, runtime, folder / "expert-01"),
-            "one after the other": separate(folder, base, runtime),
-            "peft's mixed batches": mixed_batches(folder, base, runtime),
-            "w2sg": loading.load(ModelConfig(path=str(folder)), runtime),
-        }
+        models: dict[str, Any] = {"one expert": loading.load(base, runtime, folder / "expert-01")}
+        models["one expert, as it drafts"] = by_drafts(models["one expert"])
+        if not options.ours:
+            models["one after the other"] = separate(folder, base, runtime)
+            models["peft's mixed batches"] = mixed_batches(folder, base, runtime)
+        models["w2sg"] = loading.load(ModelConfig(path=str(folder)), runtime)
     for model in models.values() if options.tokens else ():
         model.dialogue.stop_ids = frozenset()
-    prompts = prompts_of(models["one expert"], options.task, options.questions)
+    prompts = questions_of(models["one expert"], options.task, options.questions, options.spread)
     device = models["one expert"].device
     limit, plainly = options.tokens or options.max_new_tokens, ("one after the other", "peft's mixed batches")
     works = {name: arm(model, prompts, limit, runtime, name in plainly) for name, model in models.items()}
@@ -246,12 +309,13 @@ def main() -> None:
         for name, work in works.items():
             said[name], taken = timed(work, device)
             seconds[name].append(taken)
-    report(options, models, seconds, said)
+    report(options, models, prompts, seconds, said)
 
 
 def report(
     options: argparse.Namespace,
     models: dict[str, Any],
+    prompts: list[list[int]],
     seconds: dict[str, list[float]],
     said: dict[str, list[list[int]]],
 ) -> None:
@@ -264,7 +328,8 @@ def report(
         "device": str(models["one expert"].device),
         "experts": options.experts,
         "questions": options.questions,
-        "experts_are": "given" if options.ensemble else "random" if options.random else "boosted",
+        "experts_are": "given" if options.ensemble else "random" if options.random or options.shape else "boosted",
+        "prompt_tokens": sum(map(len, prompts)) / options.questions,
         "tokens_per_label": {name: sum(map(len, rows)) / options.questions for name, rows in said.items()},
         "seconds_per_label": {name: statistics.median(taken) / options.questions for name, taken in seconds.items()},
         "cost_relative_to_one_expert": {
@@ -275,6 +340,7 @@ def report(
         "same_responses": {
             name: sum(a == b for a, b in zip(said[name], said["w2sg"], strict=True)) / options.questions
             for name in ("one after the other", "peft's mixed batches")
+            if name in said
         },
     }
     if options.json:
