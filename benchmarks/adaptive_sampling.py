@@ -8,7 +8,8 @@ The first form replays the samples that a finished run keeps: every step of the 
 samples per question. The second draws samples of the task's transfer questions, which are those that a supervisor
 labels, from any models (a tuned one's folder too), replays them, and then also draws in rounds by the default rule, to
 time both ways and to check that what is drawn is the beginning of all samples (texts may differ where sums are rounded
-otherwise). Every rule looks at the same samples, so that its row is paired with the full vote.
+otherwise). Every rule looks at the same samples, so that its row is paired with the full vote. Below each table stands
+how few samples any rule needs that gives another label to one question in a hundred at most (`adaptive_bound`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from typing import Any
 
 ERRORS = {"posterior": (0.0, 0.005, 0.01, 0.02, 0.05), "top-two": (0.01, 0.05)}
 ROUNDS = (4, 8)
+WRONG = 0.01
+"""The share of other labels that the bound allows."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,16 @@ def replay(source: str, task: Any, samples: Sequence[Sequence[tuple[str | None, 
                     tokens=taken / sum(tokens for row in samples for _, tokens in row),
                     unsettled=sum(end == len(row) for row, end in zip(samples, stops, strict=True)),
                 )
+
+
+def bound(task: Any, samples: Sequence[Sequence[tuple[str | None, int]]]) -> float:
+    """Return the share of samples that any rule needs for these votes, as `replay` takes them."""
+    from adaptive_bound import least_samples
+
+    from w2sg.elicit.clusters import cluster_by_answer
+
+    found = [[len(c.members) for c in cluster_by_answer(task, [answer for answer, _ in row])] for row in samples]
+    return least_samples([(*sizes, 0, 0)[:2] for sizes in found], len(samples[0]), WRONG)
 
 
 def stop(task: Any, stopping: Any, answers: Sequence[str | None]) -> int:
@@ -197,6 +210,7 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     times: list[dict[str, Any]] = []
     rows: list[Replay] = []
+    bounds: dict[str, float] = {}
 
     def sets() -> Iterator[tuple[str, Any, Any]]:
         if options.experiment is not None:
@@ -210,6 +224,8 @@ def main() -> None:
 
     for source, task, samples in sets():
         rows += show(source, list(replay(source, task, samples)))
+        bounds[source] = bound(task, samples)
+        print(f"No rule keeps {1 - WRONG:.0%} of the labels with fewer than {bounds[source]:.1%} of the samples.")
     for figures in times:
         print(
             f"{figures['source']}: all samples {figures['seconds']:.1f} s, in rounds {figures['seconds_in_rounds']:.1f}"
@@ -217,7 +233,9 @@ def main() -> None:
             f"{figures['texts_that_differ']:.2%} of the texts differ by rounding"
         )
     if options.json:
-        options.json.write_text(json.dumps({"replays": [asdict(row) for row in rows], "times": times}, indent=1) + "\n")
+        options.json.write_text(
+            json.dumps({"replays": [asdict(row) for row in rows], "bounds": bounds, "times": times}, indent=1) + "\n"
+        )
 
 
 def show(source: str, rows: list[Replay]) -> list[Replay]:
