@@ -11,7 +11,16 @@ import pytest
 from w2sg import storage
 from w2sg.errors import StoreError
 from w2sg.records import Response
-from w2sg.storage import RowWriter, concatenate, hash_folder, read_json, read_lines, read_rows, remove_folder
+from w2sg.storage import (
+    Lines,
+    RowWriter,
+    concatenate,
+    hash_folder,
+    read_json,
+    read_lines,
+    read_rows,
+    remove_folder,
+)
 
 ROWS = [Response("a", 0, 'text "quoted"\nnew line', 3, True), Response("b", 1, "é", 1, False)]
 
@@ -30,6 +39,23 @@ def test_a_torn_last_line_is_passed_over_and_cut_off_on_writing(tmp_path: Path, 
     with RowWriter(path) as writer:
         writer.append(ROWS[1:])
     assert read_rows(path, Response) == ROWS
+
+
+def test_lines_are_read_by_number_and_a_torn_last_one_does_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    storage.write_rows(path, ROWS)
+    lines = Lines(path)
+    assert len(lines) == 2
+    assert [Response.from_dict(lines[number]) for number in (1, 0, 1)] == [ROWS[1], ROWS[0], ROWS[1]]
+    path.write_bytes(path.read_bytes() + b'{"torn": ')
+    assert len(Lines(path)) == 2
+    (tmp_path / "empty").write_bytes(b"")
+    assert len(Lines(tmp_path / "empty")) == 0
+    path.write_bytes(b'{"a": 1}\n{"a": \n')
+    with pytest.raises(StoreError, match="Line 2 of"):
+        Lines(path)[1]
+    with pytest.raises(StoreError, match="read"):
+        Lines(tmp_path / "none")
 
 
 def test_a_damaged_line_in_the_middle_is_an_error_that_names_it(tmp_path: Path) -> None:

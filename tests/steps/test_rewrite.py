@@ -9,6 +9,7 @@ import pytest
 
 from w2sg.errors import DataError
 from w2sg.records import Response, WeakLabel
+from w2sg.seeding import stream
 from w2sg.steps.inputs import LABELS, RESPONSES
 from w2sg.steps.rewrite import Shown, Shuffle, label_parts, told
 from w2sg.storage import write_rows
@@ -108,6 +109,20 @@ def test_shuffling_alone_changes_nothing_else(tmp_path: Path) -> None:
     assert list(told(parents, shown(shuffle="all", seed=3))) == list(told(parents, shown(shuffle="all", seed=3)))
     orders = {tuple(one.said[0].id for one in told(parents, shown(shuffle="all", seed=seed))) for seed in range(8)}
     assert len(orders) > 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_shuffled_work_is_that_of_all_labels_held_and_gone_round_once(tmp_path: Path, seed: int) -> None:
+    """Two supervisors, of whom the first, the second or both say nothing of some questions."""
+    first = [label(number, *[3] * (number % 3 != 0)) for number in range(20)]
+    second = [label(number, *[2] * (number % 4 != 0), who="other") for number in range(20)]
+    held = {one.id: (one, two) for one, two in zip(first, second, strict=True) if one.histogram or two.histogram}
+    ids, order = list(held), stream(seed, "shuffled-work").permutation(len(held)).tolist()
+    source = {ids[order[place - 1]]: ids[order[place]] for place in range(len(order))}
+    found = list(told(folders(tmp_path, first, second), shown(shuffle="all", seed=seed)))
+    assert [one.id for one in found] == [one.id for one in first]
+    assert all(one.work == one.said == held[source[one.id]] for one in found if one.id in held)
+    assert [one.work for one in found if one.id not in held] == [(first[0], second[0]), (first[12], second[12])]
 
 
 def test_one_readable_label_cannot_be_shuffled(tmp_path: Path) -> None:

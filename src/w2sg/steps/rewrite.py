@@ -5,6 +5,7 @@ What of the supervisors' work is shown, and how, is in the settings; which rewri
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,11 @@ from w2sg.errors import DataError
 from w2sg.records import Example, Response, WeakLabel, ask
 from w2sg.seeding import stream
 from w2sg.steps.base import Outcome, Step, Workspace
-from w2sg.steps.inputs import Examples, read_labels, read_responses
+from w2sg.steps.inputs import LABELS, Examples, read_labels, read_responses
 from w2sg.steps.model import ModelRef, Node
 from w2sg.steps.replies import keep_replies, local
 from w2sg.steps.task import task_of
+from w2sg.storage import Lines
 from w2sg.tasks.base import Task
 from w2sg.tasks.revision import Demonstration, Listing, Order, listed
 
@@ -154,19 +156,16 @@ def told(parents: Mapping[str, Path], shown: Shown) -> Iterator[Told]:
         DataError: the parents do not answer the same questions in the same order, or there is no other question to
             shuffle with.
     """
-    donors = _donors(parents) if shown.shuffle != "none" else {}
-    order = stream(shown.seed, "shuffled-work").permutation(len(donors)).tolist()
-    ids = list(donors)
-    source = {ids[place]: ids[other] for place, other in zip(order, order[1:] + order[:1], strict=True)}  # one cycle
+    donors = _Donors(parents, shown.seed) if shown.shuffle != "none" else None
     attempts = read_responses(parents["attempts"]) if "attempts" in parents else None
-    for labels in _labels(parents):
+    for number, labels in enumerate(_labels(parents)):
         id, own = labels[0].id, None
         if attempts is not None:
             other, responses = next(attempts, ("nothing", []))
             if other != id:
                 raise DataError(f"The attempts answer {other!r} where the labels speak of {id!r}.")
             own = responses[0]
-        said = donors[source[id]] if id in source else labels
+        said = labels if donors is None else donors.instead(number, labels)
         yield Told(id, said if shown.shuffle == "all" else labels, said, own)
 
 
@@ -178,15 +177,31 @@ def _labels(parents: Mapping[str, Path]) -> Iterator[tuple[WeakLabel, ...]]:
         yield labels
 
 
-def _donors(parents: Mapping[str, Path]) -> dict[str, tuple[WeakLabel, ...]]:
-    """Return the labels that can be shown with another question, by the id of their own."""
-    found = {labels[0].id: labels for labels in _labels(parents) if any(label.histogram for label in labels)}
-    if len(found) < 2:
-        raise DataError(
-            f"Showing another question's work needs two or more readable labels, and there are {len(found)}. Give the "
-            "supervisor more or easier questions."
-        )
-    return found
+class _Donors:
+    """The labels that are shown with another question than their own: in one cycle over all questions that any
+    supervisor answered, which leaves none with its own. They are read when they are shown; only their places are held.
+
+    Raises:
+        DataError: there is no other question.
+    """
+
+    def __init__(self, parents: Mapping[str, Path], seed: int) -> None:
+        self._files = [Lines(parents[name] / LABELS) for name in label_parts(parents)]
+        heard = [number for number, labels in enumerate(_labels(parents)) if any(one.histogram for one in labels)]
+        if len(heard) < 2:
+            raise DataError(
+                f"Showing another question's work needs two or more readable labels, and there are {len(heard)}. Give "
+                "the supervisor more or easier questions."
+            )
+        order = stream(seed, "shuffled-work").permutation(len(heard)).tolist()
+        self._source = array("q", [-1]) * len(self._files[0])
+        for place, other in zip(order, order[1:] + order[:1], strict=True):
+            self._source[heard[place]] = heard[other]
+
+    def instead(self, number: int, labels: tuple[WeakLabel, ...]) -> tuple[WeakLabel, ...]:
+        """Return what is shown instead of the labels of that number: themselves where nobody answered."""
+        source = self._source[number]
+        return labels if source < 0 else tuple(WeakLabel.from_dict(file[source]) for file in self._files)
 
 
 def label_parts(parents: Iterable[str]) -> list[str]:

@@ -73,6 +73,6 @@ def run(step: Step, work: Workspace) -> Outcome:
         examples = in_slice(list(examples), settings.slice)
     speaker = local(settings.model, work)
     if settings.stopping.more(0) is not None:
-        return keep_rounds(work, task, list(examples), settings.sampling, settings.stopping, settings.seed, speaker)
+        return keep_rounds(work, task, examples, settings.sampling, settings.stopping, settings.seed, speaker)
     requests = (Request(example.id, ask(task.prompt(example))) for example in examples)
     return keep_replies(work, requests, len(examples), settings.sampling, settings.seed, speaker)
