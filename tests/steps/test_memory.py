@@ -19,7 +19,7 @@ from w2sg.elicit.stopping import Posterior
 from w2sg.models.base import ModelConfig, Progress, RuntimeConfig, silent
 from w2sg.records import Example, Item, Response, WeakLabel, ask
 from w2sg.runs.plan import task_step
-from w2sg.steps.base import Step, Workspace
+from w2sg.steps.base import Outcome, Step, Workspace
 from w2sg.steps.inputs import ITEMS, LABELS, RESPONSES, Examples
 from w2sg.steps.label import label_step
 from w2sg.steps.model import ModelRef, Node
@@ -156,15 +156,20 @@ def test_rounds_hold_no_questions(tmp_path: Path) -> None:
     size = (tmp_path / ITEMS).stat().st_size
     task = build(task_config({"kind": "file", "labelled": "unread.jsonl", "grader": "numeric", "instruction": ""}))
 
-    sampling = SamplingConfig(samples=8, temperature=1.0, chunk=4)
-    for name in ("warm", "measured"):
+    sampling = SamplingConfig(samples=8, temperature=1.0, chunk=8)
+
+    def drawn(name: str) -> Outcome:
         work = Workspace(tmp_path / name, {}, RuntimeConfig(), silent)
-        examples = Examples(tmp_path, ("transfer",))
-        tracemalloc.start()
-        try:
-            outcome = keep_rounds(work, task, examples, sampling, Posterior(round=4, error=0), 0, torn)
-            found = tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
+        return keep_rounds(
+            work, task, Examples(tmp_path, ("transfer",)), sampling, Posterior(round=4, error=0), 0, torn
+        )
+
+    drawn("warm")
+    tracemalloc.start()
+    try:
+        outcome = drawn("measured")
+        found = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
     assert outcome.summary["rounds"] > 1
     assert found < size / 4
