@@ -87,6 +87,16 @@ def test_a_list_of_names_picks_rows_of_the_file_as_it_spells_them_out(tmp_path: 
         read_experiment(path, ["methods=[mien]"])
 
 
+def test_rows_are_made_like_other_rows_as_they_are_set_here(tmp_path: Path) -> None:
+    methods = {"mine": {"like": "alice", "elicit": {"samples": 8}}, "twin": {"like": "mine"}}
+    path = write(tmp_path, methods=methods)
+    file = read_experiment(path, ["methods.mine.elicit.samples=4"])
+    assert file.methods["twin"] == file.methods["mine"] == method("it", {"like": "alice", "elicit": {"samples": 4}})
+    picked = read_experiment(path, ["methods=[twin, mine-shuffled]"]).methods
+    assert picked["twin"] == read_experiment(path).methods["mine"]
+    assert picked["mine-shuffled"] == method("it", {"like": "alice-shuffled", "elicit": {"samples": 8}})
+
+
 def test_every_mistake_is_told_at_once_each_in_its_place(tmp_path: Path) -> None:
     path = write(
         tmp_path,

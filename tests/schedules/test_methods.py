@@ -90,3 +90,56 @@ def test_a_change_of_boosting_leaves_the_rest_as_published() -> None:
     texts, tokens = (method(name, preset="paper").supervisor.identity() for name in ("ensemw2s-texts", "ensemw2s"))
     assert texts["boosting"] == tokens["boosting"] | {"unit": "texts", "window": 0}
     assert tokens["boosting"]["prior"] == "pretrained"
+
+
+def test_like_takes_a_row_of_the_file_in_any_order() -> None:
+    rows = {"mute": {"like": "mine", "recipe": {"shuffle": "all"}}, "mine": {"like": "alice", "elicit": {"samples": 8}}}
+    found = method("mute", rows["mute"], others=rows)
+    assert found == method("mute", {"like": "alice-shuffled", "elicit": {"samples": 8}})
+    again = {**rows, "mine": method("mine", rows["mine"])}
+    assert method("mute", rows["mute"], others=again) == found
+    rows["alice"] = {"elicit": {"samples": 9}}
+    assert method("twin", {"like": "alice"}, others=rows) == method("alice")  # the known one is meant
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ({"a": {"like": "b"}, "b": {"like": "a"}}, "in a circle: a like b like a"),
+        ({"a": {"like": "a-shuffled"}}, "in a circle: a like a"),
+        ({"a": {"like": "a"}}, "no method called 'a'"),
+        ({"a": {"like": "b"}, "b": ["vote"]}, "The method 'b' must be a mapping"),
+        ({"a": {"like": "b"}, "b": {"recipe": 5}}, "The method 'a' does not fit"),
+        ({"a": {"like": "b-shuffled"}, "b": {"recipe": 5}}, "no method called 'b-shuffled'"),
+    ],
+)
+def test_rows_that_cannot_be_made_like_each_other(rows: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        method("a", rows["a"], others=rows)
+
+
+def test_null_controls_and_variants_are_known_by_their_names() -> None:
+    shuffled = {"like": "cascade-alice", "recipe": {"shuffle": "all"}}
+    assert method("cascade-alice-shuffled") == method("mute", shuffled)
+    assert method("cascade-alice-shuffled", preset="paper") == method("mute", {**shuffled, "preset": "paper"})
+    assert method("mine", {"like": "cascade-alice-shuffled"}) == method("mute", shuffled)
+    assert method("alice-matched-no-uncertainty").recipe == method("alice-no-uncertainty").recipe
+    assert method("alice-matched-shuffled-statement").recipe == method("alice-shuffled-statement").recipe
+    rows = {"mine": {"like": "alice", "elicit": {"samples": 8}}, "cascade-alice": {"elicit": {"samples": 8}}}
+    assert method("mine-shuffled", others=rows) == method("mute", {"like": "alice-shuffled", "elicit": {"samples": 8}})
+    assert method("cascade-alice-shuffled", others=rows).elicit.identity()["samples"] == 8  # the file's row is meant
+    assert method("mine-shuffled", {"elicit": "vote"}, others=rows) == method("mine-shuffled", {"elicit": "vote"})
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("imitation-shuffled", "The ending '-shuffled' is known after a method whose recipe has that setting"),
+        ("cascade-alise-shuffled", "no method called 'cascade-alise-shuffled'"),
+        ("alicia", r"say what it is made of: alicia: \{like: alice, elicit: \{samples: 8\}\}"),
+        ("imitaton", r"say what it is made of: imitaton: \{like: imitation, elicit: vote\}"),
+    ],
+)
+def test_an_unknown_name_is_told_how_to_start_from_a_known_one(name: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        method(name)

@@ -104,6 +104,7 @@ class Experiment(Config):
         if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
             value = {name: rows.get(name) for name in value}
         if isinstance(value, Mapping):
+            rows = {**rows, **{str(name): parts for name, parts in value.items() if parts}}
             return each(
                 {str(name): parts for name, parts in value.items()},
                 lambda name, parts: parts if isinstance(parts, MethodConfig) else method(name, parts, preset, rows),
@@ -150,7 +151,7 @@ def read_experiment(path: Path, settings: Iterable[str] = (), seeds: Iterable[in
     data = override(file, settings)
     if seeds is not None:
         data["seeds"] = list(seeds)
-    return Experiment.parse(data, f"The experiment {str(path)!r}", _spelt_out(file))
+    return Experiment.parse(data, f"The experiment {str(path)!r}", {**_spelt_out(file), **_spelt_out(data)})
 
 
 def _spelt_out(file: Mapping[str, Any]) -> dict[str, Any]:

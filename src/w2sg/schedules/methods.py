@@ -6,7 +6,7 @@ A new method is a line in `METHODS` (or in an experiment file) over parts that e
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from w2sg.config import Config, suggest
@@ -120,6 +120,11 @@ CONTROLS: dict[str, dict[str, Any]] = {
 }
 """The rows without which no gain can be read."""
 
+_KNOWN = {**METHODS, **CONTROLS}
+
+Rows = Mapping[str, Any]
+"""Rows of an experiment file by name, each with what it says of its parts."""
+
 PAPER: dict[str, dict[str, Any]] = {
     "supervisor": {"boosted": {"boosting": PUBLISHED}, "boosted-classifier": {"boosting": PUBLISHED_CLASSES}},
     "elicit": {
@@ -146,42 +151,98 @@ DECODED = ("boosted", "boosted-classifier", "committee", "families")
 is measured against is labelled alike. The one sample at temperature 0.6 is Wu et al.'s, of a single teacher."""
 
 
-def method(name: str, changes: Any = None, preset: Preset = "default", others: Collection[str] = ()) -> MethodConfig:
+VARIANTS: dict[str, dict[str, Any]] = {
+    "-shuffled": {"shuffle": "all"},
+    "-shuffled-statement": {"shuffle": "statement"},
+    "-no-uncertainty": {"uncertainty": False},
+}
+"""What a name that ends so changes in the recipe of the method before it: `cascade-alice-shuffled` is
+`{like: cascade-alice, recipe: {shuffle: all}}`. Only recipes that have the setting have the variant."""
+
+
+def method(name: str, changes: Any = None, preset: Preset = "default", others: Rows | None = None) -> MethodConfig:
     """Return the method called `name`, with the parts in `changes` put in place of the named one's.
 
     A part given without its `kind` changes the named method's part. `changes` may also hold `like`, the name of the
-    method that is changed (by default `name` itself), and `preset`. `others` are rows that an experiment spells out and
-    that could have been named instead; errors list them.
+    method that is changed (by default `name` itself), and `preset`. `others` are the rows that an experiment spells
+    out, by name: `like` takes them too, in any order (where a row is called as a known method, the known one is meant),
+    and so do the names in `VARIANTS`, for which the file's row is meant first.
 
     Raises:
-        ConfigError: the name is unknown and nothing says what it is made of, or a part does not fit.
+        ConfigError: the name is unknown and nothing says what it is made of, rows are made like each other in a circle,
+            or a part does not fit.
     """
-    known = {**METHODS, **CONTROLS}
+    return MethodConfig.parse(_made(name, changes, preset, others or {}, ()), f"The method {name!r}")
+
+
+def _made(name: str, changes: Any, preset: str, rows: Rows, above: tuple[str, ...]) -> dict[str, Any]:
+    """Return the parts of the method called `name`, not yet checked; `above` are the rows that are made like it."""
+    if isinstance(changes, MethodConfig):
+        return changes.model_dump(mode="json")
     if changes is not None and not isinstance(changes, dict):
         raise ConfigError(
             f"The method {name!r} must be a mapping of its parts ({', '.join(PLAIN)}), found {changes!r}."
+        )
+    if name in above:
+        raise ConfigError(
+            f"Rows are made like each other in a circle: {' like '.join((*above, name))}. Let one of them say what it "
+            f"is made of without `like`, or name a known method there ({', '.join(METHODS)})."
         )
     changes = dict(changes or {})
     like, preset = str(changes.pop("like", name)), changes.pop("preset", preset)
     if preset not in get_args(Preset):
         raise ConfigError(f"The method {name!r} has the preset {preset!r}; known are {', '.join(get_args(Preset))}.")
-    if like not in known and (like != name or not changes):
-        near = difflib.get_close_matches(like, [*({*others} - {like}), *known], n=1)
-        both = f" (rows of the file: {', '.join(others)}; known: {', '.join(known)})" if others and not near else ""
-        raise ConfigError(
-            f"There is no method called {like!r}{both or suggest(like, near or known)}. Name a known one, or say what "
-            f"it is made of: {name}: {{elicit: vote}}."
-        )
-    made = {**PLAIN, **known.get(like, {})}
-    if preset == "paper" and like in METHODS:
-        kept = {"elicit": made["elicit"]} if _mapping(made["supervisor"])["kind"] in DECODED else {}
-        made = {**{part: _published(part, settings) for part, settings in made.items()}, **kept}
+    spelt_out = like == name and bool(changes) and like not in _KNOWN
+    base = None if spelt_out else _base(like, preset, rows, (*above, name))
+    if base is None and not spelt_out:
+        raise _unknown(name, like, rows)
+    made = {**PLAIN, **(base or {})}
     for part, change in changes.items():
-        base = (
-            _mapping(made.get(part, {})) if like in known and isinstance(change, dict) and "kind" not in change else {}
-        )
-        made[part] = {**base, **change} if base else change
-    return MethodConfig.parse(made, f"The method {name!r}")
+        mine = _mapping(made.get(part, {})) if base is not None and _is_change(change) else {}
+        made[part] = {**mine, **change} if mine else change
+    return made
+
+
+def _base(like: str, preset: str, rows: Rows, above: tuple[str, ...]) -> dict[str, Any] | None:
+    """Return the parts of the method that another is made like; None where nothing is called so."""
+    if like in _KNOWN:
+        made = {**PLAIN, **_KNOWN[like]}
+        if preset != "paper" or like not in METHODS:
+            return made
+        kept = {"elicit": made["elicit"]} if _mapping(made["supervisor"])["kind"] in DECODED else {}
+        return {**{part: _published(part, settings) for part, settings in made.items()}, **kept}
+    if rows.get(like) and like != above[-1]:
+        return _made(like, rows[like], preset, rows, above)
+    for ending, change in VARIANTS.items():
+        origin = like.removesuffix(ending)
+        if origin == like:
+            continue
+        row = rows.get(origin)
+        found = _made(origin, row, preset, rows, above) if row else _base(origin, preset, rows, (*above, like))
+        recipe = _mapping(found["recipe"]) if found else {}
+        kind = str(recipe.get("kind"))
+        if found and kind in RECIPES and change.keys() <= RECIPES.get(kind).model_fields.keys():
+            return {**found, "recipe": {**recipe, **change}}
+    return None
+
+
+def _unknown(name: str, like: str, rows: Rows) -> ConfigError:
+    others = [row for row in rows if row != like]
+    near = difflib.get_close_matches(like, [*others, *_KNOWN], n=1)
+    both = f" (rows of the file: {', '.join(rows)}; known: {', '.join(_KNOWN)})" if rows and not near else ""
+    ending = next((ending for ending in VARIANTS if like.endswith(ending)), "")
+    why = f" The ending {ending!r} is known after a method whose recipe has that setting, as Alice's." if ending else ""
+    start = near[0] if near else "alice"
+    example = "{samples: 8}" if _KNOWN.get(start, {}).get("elicit") == "alice" else "vote"
+    return ConfigError(
+        f"There is no method called {like!r}{both or suggest(like, near or _KNOWN)}.{why} Name a known one, or say "
+        f"what it is made of: {name}: {{like: {start}, elicit: {example}}}."
+    )
+
+
+def _is_change(part: Any) -> bool:
+    """Whether a part is a change of the named method's part, and no part of its own."""
+    return isinstance(part, dict) and "kind" not in part
 
 
 def _published(part: str, settings: Any) -> Any:
@@ -196,4 +257,6 @@ def _published(part: str, settings: Any) -> Any:
 
 
 def _mapping(part: Any) -> dict[str, Any]:
-    return {"kind": part} if isinstance(part, str) else dict(part)
+    if isinstance(part, str):
+        return {"kind": part}
+    return dict(part) if isinstance(part, Mapping | Config) else {}
