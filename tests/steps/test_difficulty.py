@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from w2sg.cli.difficulty import advice
 from w2sg.cli.main import app
 from w2sg.decode.choices import normalised, option_probabilities
 from w2sg.errors import DataError
@@ -169,6 +170,18 @@ def test_the_command(tmp_path: Path) -> None:
     few = run(str(tmp_path / "few.json"), "--folds", "13", "--set", "samples=4")
     assert few.exit_code == 2
     assert "and 13 folds" in " ".join(few.output.split())
+
+
+def test_what_is_advised_works_for_the_ratings() -> None:
+    out = Path("r.json")
+    assert advice([0.1, 0.2, 0.3, 0.4], out).endswith("split: {easy_share: 0.5} in the task.")
+    tied = advice([0.5, 0.875, 0.875, 1, 1, 1, 1, 1, 1, 1], out)
+    assert "{easy_share: 0.3} in the task. 7 of 10 questions are as hard as the hardest (1)" in tied
+    for hopeless in ([1.0] * 4, [0.5, *[1.0] * 19]):
+        told = advice(hopeless, out)
+        assert "hardly tell questions apart. Take more samples (--set samples=64) or another rater" in told
+        assert "Use them" not in told
+    assert "no split.easy_share above 0.05 works" in told
 
 
 def test_the_command_names_what_it_does_not_know() -> None:

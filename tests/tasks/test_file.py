@@ -276,3 +276,21 @@ def test_any_rows_are_taken_or_refused_with_a_data_error(
         for reasoning in (True, False):
             answer = found.parse(found.gold_response(row.example, row.gold, reasoning), row.example)
             assert found.correct(answer, row.example, row.gold)
+
+
+def test_a_pool_that_is_divided_by_difficulty_must_have_one(tmp_path: Path) -> None:
+    pool = tmp_path / "pool.jsonl"
+    pool.write_text('{"question": "Who?"}\n{"question": "When?", "difficulty": 2}\n')
+    (tmp_path / "gold.jsonl").write_text('{"question": "Where?", "answer": "here", "difficulty": 1}\n')
+
+    def check(transfer_from: str, **more: object) -> None:
+        split = {"easy_share": 0.5, "transfer_from": transfer_from}
+        files = {"labelled": str(tmp_path / "gold.jsonl"), "unlabelled": str(pool)}
+        FileConfig.parse({"split": split, **files, **more}, "it").check_files()
+
+    check("all")
+    check("all", difficulty_from="ratings.json")
+    with pytest.raises(DataError, match=r"1 of 2 rows of the pool .*pool\.jsonl.*cannot rate rows without answers"):
+        check("hard")
+    with pytest.raises(DataError, match="2 of 2 rows"):
+        check("easy", difficulty_from="ratings.json")

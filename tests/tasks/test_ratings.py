@@ -15,7 +15,7 @@ from w2sg.tasks.base import SplitConfig
 from w2sg.tasks.folds import fold_numbers, fold_of
 from w2sg.tasks.options import option_responses, right_option
 from w2sg.tasks.ratings import Rating, Ratings, content_of, data_digest, read_ratings, with_ratings, write_ratings
-from w2sg.tasks.splits import threshold_of
+from w2sg.tasks.splits import largest_share, threshold_of
 
 
 def row(n: int, difficulty: float | None = None, group: str = "", question: str = "") -> TaskRow:
@@ -103,6 +103,31 @@ def test_the_easiest_share_by_hand() -> None:
         threshold_of(rows, 0.99)
     with pytest.raises(DataError, match="no row has a difficulty"):
         threshold_of([row(0)], 0.5)
+
+
+def test_the_largest_share_that_leaves_harder_rows_by_hand() -> None:
+    ties = [0.5, 0.875, 0.875, 1, 1, 1, 1, 1, 1, 1]  # three of ten are easier than the hardest
+    assert largest_share(ties) == 0.3
+    rows = [row(n, difficulty) for n, difficulty in enumerate(ties)]
+    assert threshold_of(rows, 0.3) == 0.875
+    with pytest.raises(DataError, match=r"Lower `easy_share` to at most 0\.3, or"):
+        threshold_of(rows, 0.31)
+    assert largest_share([0.1, 0.2]) == 0.5
+    assert largest_share([0.0] * 7 + [1.0] * 93) == 0.06  # 0.07 * 100 is above 7 in floating point
+    assert largest_share([1.0, 1.0]) == largest_share([0.5]) == 0
+    with pytest.raises(DataError, match=r"the rows are all as hard\. Rate them with more samples"):
+        threshold_of([row(0, 1.0), row(1, 1.0)], 0.5)
+
+
+def test_a_pool_needs_no_difficulty_unless_it_is_divided_by_it() -> None:
+    pool = [TaskRow(Example(f"p{n}", f"Who is number {n}?"), None, "transfer") for n in range(6)]
+    rows = [row(n, n / 10) for n in range(10)] + pool
+    sizes = {"supervise": 2, "validate": 1, "test_id": 1, "test_ood": 2, "near_duplicates": "exact"}
+    report = split(rows, SplitConfig(easy_share=0.5, **sizes))
+    assert report.counts() == {"test-ood": 2, "test-id": 1, "validate": 1, "supervise": 2, "transfer": 6}
+    assert report.notes == ["5 of 10 rows, of difficulty up to 0.4, count as easy."]
+    with pytest.raises(DataError, match="'p0' has no difficulty"):
+        split(rows, SplitConfig(easy_share=0.5, transfer_from="hard", **sizes))
 
 
 def test_easy_questions_supervise_and_hard_ones_are_transferred() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from w2sg.tasks.base import TaskConfig
 
 _DATA = (".jsonl", ".json", ".parquet")
+_FEW = 0.1
+"""With a smaller share of easy questions there is hardly anything to supervise on."""
 
 
 def difficulty(
@@ -69,10 +72,26 @@ def difficulty(
     console.print(
         Text(
             f"{len(ratings.ratings):,} ratings in {out}; difficulty {summary['mean']:.3f} in the mean, quartiles "
-            f"{low:.3f}, {middle:.3f}, {high:.3f}. Use them: difficulty_from: {out} and split: {{easy_share: 0.5}} in "
-            "the task."
+            f"{low:.3f}, {middle:.3f}, {high:.3f}. {advice([one.difficulty for one in ratings.ratings], out)}"
         )
     )
+
+
+def advice(difficulties: Sequence[float], out: Path) -> str:
+    """Return how to divide a task by its ratings, in the middle where ties allow it; or that they tell too little."""
+    from w2sg.tasks.splits import largest_share
+
+    share = min(0.5, largest_share(difficulties))
+    use = f"Use them: difficulty_from: {out} and split: {{easy_share: {share:g}}} in the task."
+    if share == 0.5:
+        return use
+    hardest = max(difficulties)
+    tied = sum(one == hardest for one in difficulties)
+    words = f"{tied:,} of {len(difficulties):,} questions are as hard as the hardest ({hardest:.4g}), "
+    if share >= _FEW:
+        return f"{use} {words}so a larger share cannot be told from them."
+    words += "so these ratings hardly tell questions apart. Take more samples (--set samples=64) or another rater"
+    return f"{words}." if share == 0 else f"{words}; as they are, no split.easy_share above {share:g} works."
 
 
 def _task(source: str, name: str) -> tuple[TaskConfig, set[str]]:

@@ -95,6 +95,7 @@ class Plan:
 def task_step(config: TaskConfig) -> Step:
     """Return the step that lays out a task, with all that is guessed from its files settled."""
     config = config.resolved()
+    config.check_files()
     settings = TaskSettings(task=config, files=file_digests(config), version=config.build().version)
     return Step("task", settings, {}, f"{config.name} · questions and gold")
 

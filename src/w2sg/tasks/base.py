@@ -144,6 +144,13 @@ class TaskConfig(Config, ABC):
         """
         return self
 
+    def check_files(self) -> None:
+        """Look into the local files for what would fail only in the middle of a run; nothing here.
+
+        Raises:
+            DataError: they cannot serve these settings.
+        """
+
     @property
     def pool_without_gold(self) -> bool:
         """Whether the transfer questions come from a pool without answers, so that nothing can be a ceiling."""

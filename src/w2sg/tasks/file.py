@@ -88,6 +88,23 @@ class FileConfig(TaskConfig):
         """Return the settings with the grader that `auto` finds fitting."""
         return self if self.grader != "auto" else self.model_copy(update={"grader": guessed_grader(self)})
 
+    def check_files(self) -> None:
+        """Look whether a pool that is to be divided by difficulty has one."""
+        if self.unlabelled is None or self.split.transfer_from == "all":
+            return
+        rows = rows_of(read_records(self.unlabelled))
+        if self.difficulty_from is None:
+            missing = sum(row.example.difficulty is None for row in rows)
+        else:
+            missing = sum(row.gold is None for row in rows)
+        if missing:
+            raise DataError(
+                f"`split.transfer_from` is {self.split.transfer_from!r}, and {missing:,} of {len(rows):,} rows of the "
+                f"pool {str(self.unlabelled)!r} have no difficulty: `w2sg difficulty` cannot rate rows without answers."
+                " Leave `transfer_from` out, so that all of the pool is learnt from, or give its rows a column "
+                "`difficulty` (read where there is no `difficulty_from`)."
+            )
+
     def build(self) -> FileTask:
         """Return the task."""
         return FileTask(self)

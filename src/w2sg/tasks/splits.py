@@ -18,7 +18,7 @@ from w2sg.records import ROLES, Role, Stratum, TaskRow, by_id
 from w2sg.tasks.base import Size, SplitConfig
 from w2sg.tasks.duplicates import LookAlikes, exact_key
 
-__all__ = ["Dropped", "Duplicate", "SplitReport", "components", "split", "threshold_of"]
+__all__ = ["Dropped", "Duplicate", "SplitReport", "components", "largest_share", "split", "threshold_of"]
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,11 @@ class _Placement:
         self._note_repeats()
         if self.config.easy_share is not None:
             self.threshold = threshold_of(self.rows, self.config.easy_share)
-            easy = sum(not self._is_hard(row) for row in self.rows)
+            # A pool's rows go to transfer whatever their difficulty, which nobody could rate without an answer.
+            told = [row for row in self.rows if row.role != "transfer" or row.example.difficulty is not None]
+            easy = sum(not self._is_hard(row) for row in told)
             self.notes.append(
-                f"{easy:,} of {len(self.rows):,} rows, of difficulty up to {self.threshold:.4g}, count as easy."
+                f"{easy:,} of {len(told):,} rows, of difficulty up to {self.threshold:.4g}, count as easy."
             )
         for draw in self._draws():
             self._fill(draw)
@@ -325,11 +327,23 @@ def threshold_of(rows: Sequence[TaskRow], share: float) -> float:
         )
     found = known[max(1, ceil(share * len(known))) - 1]
     if found == known[-1]:
+        most = largest_share(known)
+        lower = f"too many rows are as hard as the hardest. Lower `easy_share` to at most {most:g}" if most else ""
         raise DataError(
             f"`split.easy_share` is {share:g}, and no row is harder than {found:.4g}, the difficulty that this share "
-            "reaches: too many rows are as hard as the hardest. Lower `easy_share`, or leave it out."
+            f"reaches: {lower or 'the rows are all as hard. Rate them with more samples or by another model'}, or "
+            "leave it out."
         )
     return found
+
+
+def largest_share(difficulties: Sequence[float]) -> float:
+    """Return the largest `easy_share`, in whole hundredths, that leaves a row harder than the easy ones; 0 where even
+    one in a hundred is too much, as where all are as hard."""
+    hardest = max(difficulties)
+    easier = sum(one < hardest for one in difficulties)
+    shares = (hundredths / 100 for hundredths in range(99, 0, -1))
+    return next((share for share in shares if max(1, ceil(share * len(difficulties))) <= easier), 0.0)
 
 
 def components(rows: Sequence[TaskRow]) -> tuple[list[int], dict[int, str]]:
