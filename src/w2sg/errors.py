@@ -58,7 +58,7 @@ class MissingExtra(UserError, ImportError):
         self.package, self.extra, self.purpose = package, extra, purpose
         super().__init__(
             f"{purpose} needs the package {package!r}, which is not installed. Install it with: "
-            f"pip install 'w2sg[{extra}]'"
+            f"pip install 'w2sg[{extra}]'."
         )
 
     def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from typer.testing import CliRunner, Result
 
 import scripted_world
 from w2sg import __version__
+from w2sg.cli.ls import _KINDS as KINDS_TOLD
 from w2sg.cli.main import app
 from w2sg.schedules.methods import CONTROLS, METHODS
+from w2sg.steps.base import KINDS
 
 
 def w2sg(*words: str) -> Result:
@@ -21,6 +24,12 @@ def w2sg(*words: str) -> Result:
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
+
+
+def said(refused: Result) -> str:
+    """Return what a refused command says, on one line."""
+    assert refused.exit_code == 2
+    return " ".join(refused.output.split())
 
 
 @pytest.fixture
@@ -165,7 +174,30 @@ def test_a_store_is_listed(file: Path) -> None:
     assert "tune the teacher" in listed.stdout
     assert "finished steps" in listed.stdout
     assert "tune the teacher" not in w2sg("ls", "runs/scripted", "--kind", "task").stdout
+    assert "no kind of step called 'fits' (perhaps you meant 'fit')" in said(
+        w2sg("ls", "runs/scripted", "--kind", "fits")
+    )
+    assert ", ".join(KINDS) == KINDS_TOLD
     assert "store/task" in w2sg("ls", "runs/scripted", "--kind", "task", "--where").stdout.replace("\n", "")
+
+
+def test_a_run_whose_store_is_elsewhere_is_told_from_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    assert "Give the folder of a run or a store" in said(w2sg("ls", str(tmp_path / "run")))
+    (tmp_path / "run" / "results.json").write_text('{"command": "w2sg run x.yaml --store kept"}')
+    told = said(w2sg("ls", str(tmp_path / "run")))
+    assert "the results of a run (w2sg run x.yaml --store kept) whose steps are in a store elsewhere" in told
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_missing_extra_is_noticed_before_the_first_step(
+    file: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openai", None)
+    statement = {"kind": "endpoint", "endpoint": {"base_url": "http://127.0.0.1:9/v1", "model": "m"}}
+    changes = f"methods={json.dumps({'alice': {'elicit': {'statement': statement}}})}"
+    assert "pip install 'w2sg[remote]'." in said(w2sg(command, str(file), "--set", changes, "controls=[]"))
+    assert not list(Path("runs").rglob("record.json"))
 
 
 def test_task_check_ends_well_on_a_good_file_and_badly_on_a_bad_one(file: Path) -> None:

@@ -14,6 +14,7 @@ from w2sg.report.gather import gather, identity
 from w2sg.report.illustrate import illustrate
 from w2sg.report.page import write_page
 from w2sg.runs.experiment import Experiment
+from w2sg.runs.extras import check_extras
 from w2sg.runs.forecast import forecast
 from w2sg.runs.plan import Plan, make_plan
 from w2sg.runs.runner import run_steps
@@ -38,6 +39,7 @@ def execute(experiment: Experiment, out: Path, store_folder: Path) -> Plan:
     make_folder(out)
     use_threads(experiment.runtime.threads)
     outlook = forecast(plan, store)
+    check_extras(part.step for part in outlook if part.seconds)
     todo = {part.step.fingerprint: part.seconds for part in outlook if part.seconds}
     try:
         with Bars(todo) as bars:

@@ -37,6 +37,7 @@ def plan(
     from rich.console import Console
     from rich.text import Text
 
+    from w2sg.runs.extras import check_extras
     from w2sg.runs.forecast import forecast
     from w2sg.runs.plan import make_plan
     from w2sg.runs.store import Store
@@ -46,6 +47,7 @@ def plan(
     planned = make_plan(chosen)
     outlook = forecast(planned, Store(store_folder))
     todo = [part for part in outlook if part.seconds > 0]
+    check_extras(part.step for part in todo)
     console = Console()
     if steps or everything:
         _list(outlook if everything else todo, everything, console)
