@@ -26,7 +26,7 @@ class AsIs(Schedule):
         node = parts.supervisor.node(cast)
         if not self.prefixes:
             return Product(node)
-        fewer = first_experts(node, cast.label(f"the first {{}} experts of {parts.name}"))
+        fewer = first_experts(node, cast.label(f"the {{}} of {parts.name}"))
         if not fewer:
             raise ConfigError(
                 f"The method {parts.name!r} asks for a test of its first few experts (schedule.prefixes), and its "

@@ -52,7 +52,7 @@ def run(step: Step, work: Workspace) -> Outcome:
     assert isinstance(settings, EnsembleSettings)
     folders = [work.parents[part] for part in sorted(work.parents)]
     experts: list[tuple[Path, float]] = []
-    ends, spare, failures = "", 0, 0
+    ends, spare, failures, measured = "", 0, 0, 0
     for folder in folders:
         if not is_round(folder):
             experts.append((folder / MODEL, 1.0))
@@ -61,13 +61,21 @@ def run(step: Step, work: Workspace) -> Outcome:
         if found["kept"]:
             experts.append((folder / MODEL, 1.0 if settings.weights == "uniform" else found["alpha"]))
         ends, failures = found["ends"], found.get("failures", 0)
+        measured = found.get("measured", measured)
         spare += found.get("spare", False)
     if not experts:
         tried = f" in {failures} attempts" if failures > 1 else ""
+        classes = any(parent.kind == "boost-classes" for parent in step.parents.values())
+        unit = "question" if classes else "token"
+        on = f" (measured on {measured:,} {unit}{'s' * (measured != 1)})" if measured else ""
+        mend = (
+            "Give more gold to `supervise`, measure errors elsewhere (boosting.measured), or tune the experts better."
+            if classes
+            else "Choose another prior (boosting.prior), measure errors elsewhere (boosting.errors, "
+            "boosting.measured), tune the experts better, or allow more attempts (retries)."
+        )
         raise ModelError(
-            f"Boosting made no expert that could be used{tried}: {ends}. What its rounds measured is kept. Choose "
-            "another prior (boosting.prior), measure errors elsewhere (boosting.errors, boosting.measured), tune the "
-            "experts better, or allow more attempts (retries)."
+            f"Boosting made no expert that could be used{tried}: {ends}{on}. What its rounds measured is kept. {mend}"
         )
     remove_folder(work.folder / MODEL)
     base = settings.model.config

@@ -28,7 +28,7 @@ def first_experts(ensemble: Node, label: str) -> tuple[Node, ...]:
     have; none where it is not made by an ensemble step of several.
 
     Args:
-        label: words for the steps, with a place for the count.
+        label: words for the steps, with a place for how many experts.
     """
     whole = ensemble.tuned
     if whole is None or whole.kind != "ensemble":
@@ -41,7 +41,7 @@ def first_experts(ensemble: Node, label: str) -> tuple[Node, ...]:
                 "first-experts",
                 FirstExpertsSettings(model=ensemble.ref, count=count),
                 ensemble.parents(),
-                label.format(count),
+                label.format("first expert" if count == 1 else f"first {count} experts"),
             ),
             ensemble.classifies,
         )

@@ -70,7 +70,7 @@ class Boosted(Supervisor):
             ref = ModelRef.of(self.model, cast.teacher.content.get("dtype", "auto"))
         base, fit = Node(ref), self.fit or cast.teacher_fit
         rounds = rounds_of(cast, base, fit, self.boosting, self.experts, self.warm, self.retries)
-        what = f"{self.experts} boosted experts, {Path(ref.config.path).name}"
+        what = f"{self.experts} boosted expert{'s' * (self.experts > 1)}, {Path(ref.config.path).name}"
         whole = ensemble_step(base, rounds, self.mixture, self.weights, cast.label(f"ensemble of {what}"))
         if self.choose == "all" or self.experts == 1:
             return whole

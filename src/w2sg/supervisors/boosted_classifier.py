@@ -72,7 +72,7 @@ class BoostedClassifier(Supervisor):
                 "teacher, or use the ensemble as it is (supervisor: teacher)."
             )
         base, name = Node(ref), Path(ref.config.path).name
-        words = cast.label(f"ensemble of {self.experts} boosted classifiers, {name}")
+        words = cast.label(f"ensemble of {self.experts} boosted classifier{'s' * (self.experts > 1)}, {name}")
         ensemble = ensemble_step(base, self._rounds(cast, base, name), "probability", self.weights, words)
         return replace(ensemble, classifies=self.combine)
 
