@@ -1,6 +1,6 @@
 """Which arms are compared with which."""
 
-from w2sg.report.counterparts import counterparts, is_null, made_of, null_control
+from w2sg.report.counterparts import counterparts, foremost, is_null, made_of, null_control
 from w2sg.schedules.methods import method
 
 
@@ -101,3 +101,16 @@ def test_without_settings_a_null_control_is_known_by_its_name():
     assert not is_null("mine-shuffled", ["mine-shuffled"])
     assert not is_null("alice", ["alice"])
     assert made_of({"methods": ["alice"]}) == made_of({}) == {}
+
+
+def test_the_verdict_names_what_a_cascade_or_an_ensembles_pupil_was_run_for():
+    boosted = {"supervisor": "boosted"}
+    arms = made(imitation=None, ensemw2s=None, alice=None, both={"like": "alice", **boosted}, cascade_alice=None,
+                alice_matched=None, imitation_matched=None, cascade_imitation=None)  # fmt: skip
+    named = {name: list(foremost(name, arms, arms)) for name in arms}
+    assert {name: others for name, others in named.items() if others} == {
+        "both": ["alice", "ensemw2s"],
+        "cascade-alice": ["alice-matched"],
+        "cascade-imitation": ["imitation-matched"],
+    }
+    assert all({*others} <= {*counterparts(name, arms, arms)} for name, others in named.items())

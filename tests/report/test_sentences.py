@@ -2,7 +2,7 @@ import pytest
 
 from w2sg.report.results import ComparisonRow
 from w2sg.report.schema import RewriteRow
-from w2sg.report.sentences import judge, overview, verdicts
+from w2sg.report.sentences import items, judge, overview, verdicts
 
 
 def rows(seeds=3, **intervals):
@@ -301,3 +301,35 @@ def test_the_weights_of_boosting_are_another_test():
     first, second = text.index("Boosting itself is not"), text.index("The weights of the experts are shown to help")
     assert first < second
     assert "against w (+1.0 to +3.0), the same experts with equal weights." in text
+
+
+def test_what_the_experiment_was_run_for_stands_before_the_controls_that_are_left():
+    compared = rows(untuned=(2, 10), self_distillation=(1, 5), teacher=(3, 5), alice_matched=(-1, 5))
+    text = judge("t", "ood", "x", compared, first=("alice-matched", "absent", "untuned")).sentence
+    assert text.endswith(
+        "Also: +2.0 points against alice-matched (−1.0 to +5.0), +4.0 against the teacher (+3.0 to +5.0)."
+    )
+    assert "alice-matched" not in judge("t", "ood", "x", compared).sentence
+
+
+def test_a_null_control_that_is_missing_comes_with_the_line_to_add():
+    gained = rows(untuned=(2, 10), self_distillation=(1, 5))
+    text = judge("t", "ood", "x", gained, reads=True).sentence
+    assert text.endswith("Add `x-shuffled: {like: x, recipe: {shuffle: all}}` to the methods.")
+    taken = judge("t", "ood", "x", gained, reads=True, null="x with recipe.shuffle: all").sentence
+    assert taken.endswith("Add a row `{like: x, recipe: {shuffle: all}}`.")
+
+
+def test_what_a_run_lacks_is_said_once_per_task_and_stratum(results):
+    kept = tuple(row for row in results.comparisons if row.against != "self-distillation")
+    told = [
+        one for one in verdicts(results.model_copy(update={"comparisons": kept})) if "holds no self-d" in one.sentence
+    ]
+    assert {(one.task, one.stratum) for one in told} == {(one.task, one.stratum) for one in results.verdict}
+    assert {one.method for one in told} == {"imitation"}
+    assert len(told) < len(results.verdict)
+
+
+@pytest.mark.parametrize(("stratum", "words"), [("all", "all items"), ("ood", "the ood items")])
+def test_all_items_have_no_article(stratum, words):
+    assert items(stratum) == words

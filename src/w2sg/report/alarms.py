@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from w2sg.report.arms import TaskFacts
 from w2sg.report.results import ComparisonRow, Note, Results, Summary
-from w2sg.report.sentences import difference
+from w2sg.report.sentences import difference, items
 
 CONSTANT_SHARE = 0.75
 UNPARSED_SHARE = 0.10
@@ -117,7 +117,7 @@ def _below_majority(results: Results, task: str, majority: Mapping[str, float]) 
         if low and stratum == results.headline(task):
             yield _alarm(
                 task,
-                f"Always giving the most frequent answer is right on {share:.1%} of the {stratum} items; not above "
+                f"Always giving the most frequent answer is right on {share:.1%} of {items(stratum)}; not above "
                 f"that: {', '.join(low)}.",
             )
 
@@ -130,19 +130,19 @@ def _headroom(results: Results, task: str) -> Iterator[Note]:
         if (row.task, row.stratum, row.against) == (task, stratum, "teacher") and row.method not in controls
     } - {""}
     for reason in sorted(reasons):
-        yield _note(task, f"The gap recovered (PGR) is not given on the {stratum} items: {reason}.")
+        yield _note(task, f"The gap recovered (PGR) is not given on {items(stratum)}: {reason}.")
     untuned = _pair(results, task, stratum, "ceiling", "untuned")
     if untuned is not None and untuned.low <= 0:
         yield _alarm(
             task,
-            f"No headroom is shown on the {stratum} items: training on gold gives {difference(untuned)} over the "
+            f"No headroom is shown on {items(stratum)}: training on gold gives {difference(untuned)} over the "
             "untuned student. Where gold does not help, no method can be shown to.",
         )
     random = _pair(results, task, stratum, "random-labels", "untuned")
     if random is not None and random.low > 0:
         yield _alarm(
             task,
-            f"Random labels give {difference(random)} over the untuned student on the {stratum} items: that much of "
+            f"Random labels give {difference(random)} over the untuned student on {items(stratum)}: that much of "
             "every gain is the form of the answers, not what the labels say.",
         )
 
@@ -177,7 +177,7 @@ def _seeds(results: Results, task: str) -> Iterator[Note]:
         if len(values) > 1 and max(values) - min(values) >= SEED_RANGE:
             yield _note(
                 task,
-                f"The seeds of {method} disagree on the {stratum} items: {min(values):.1%} to {max(values):.1%}. "
+                f"The seeds of {method} disagree on {items(stratum)}: {min(values):.1%} to {max(values):.1%}. "
                 "Look at every seed before believing the mean.",
             )
 

@@ -22,6 +22,7 @@ from w2sg.report.boosting_controls import boosting_controls
 from w2sg.report.costs import cost_rows
 from w2sg.report.counterparts import Made, counterparts, is_null, made_of
 from w2sg.report.labels import label_row
+from w2sg.report.lower_rungs import lower_rungs
 from w2sg.report.reliability import reliability_rows
 from w2sg.report.results import ComparisonRow, DifficultyRow, LabelRow, Results, ResultStratum, Row, Summary
 from w2sg.report.rewritten import rewrite_row
@@ -105,6 +106,7 @@ def collect(arms: Sequence[ArmResult], meta: RunMeta, *, resamples: int = 10_000
         task: share for task, by_method in grouped.items() if (share := _teacher_constant(by_method)) is not None
     }
     notes = alarms(results, facts={facts.task: facts for facts in meta.facts}, teacher_constant=constant)
+    notes += lower_rungs(results)
     notes += [schema.Note(level="note", task=None, text=text) for text in meta.notes]
     return results.model_copy(update={"verdict": tuple(verdicts(results)), "notes": tuple(notes)})
 

@@ -73,6 +73,25 @@ def counterparts(method: str, arms: Collection[str], made: Made | None = None) -
     yield from (name for name in dict.fromkeys(rivals) if name in arms)
 
 
+def foremost(method: str, arms: Collection[str], made: Made | None = None) -> Iterator[str]:
+    """Yield the counterparts that a method's verdict names, the most telling first: what a cascade has to beat with as
+    many questions and no rungs between; for a recipe that an ensemble teaches the same recipe with the teacher, then
+    imitation of the same ensemble."""
+    yield from (name for name in _RIVALS.get(method, ()) if _is_cascade(method) and name.endswith("-matched"))
+    known = made or {}
+    if method not in known or is_null(method, arms, known):
+        return
+    mine = known[method]
+    if mine["supervisor"]["kind"] in _ENSEMBLES and mine["recipe"]["kind"] != "imitation":
+        yield from (name for name in arms if name in known and _has_teacher_instead(known[name], mine))
+        kin = (name for name in arms if name != method and name in known and _same_lesson(mine, known[name]))
+        yield from (name for name in kin if known[name]["recipe"]["kind"] == "imitation")
+
+
+def _is_cascade(method: str) -> bool:
+    return method.startswith("cascade-")
+
+
 def _by_structure(method: str, arms: Collection[str], made: Made) -> Iterator[str]:
     """Yield a method's null control; of the arms with the same supervisor and schedule those that imitate, where it
     does not; where its supervisor is an ensemble, those that differ from it by having the experiment's teacher there;

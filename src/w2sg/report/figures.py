@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 from w2sg.report.results import ComparisonRow, DifficultyRow, Results, ResultStratum
 from w2sg.report.schema import ReliabilityRow
+from w2sg.report.sentences import items
 
 # Stand-ins that matplotlib draws with, and the CSS that takes their place.
 INK, MUTED, GRID, PAPER = "#010101", "#020202", "#030303", "#040404"
@@ -129,7 +130,7 @@ def differences(results: Results, task: str) -> str:
         for text, (_, _, heading) in zip(axes.get_yticklabels(), labels, strict=True):
             text.set_fontweight("bold" if heading else "normal")
         axes.set_ylim(place - 0.6, -0.7)
-        axes.set_xlabel(f"difference on the {stratum} items (points)")
+        axes.set_xlabel(f"difference on {items(stratum)} (points)")
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)
 

@@ -21,6 +21,11 @@ from w2sg.report.sentences import WHERE, overview
 from w2sg.report.terminal import duration, quantity
 from w2sg.storage import write_atomic
 
+HELPED = (
+    "Helped: the student beats the untuned student, self-distillation and, where the run holds them, the student "
+    "trained on random labels and the method's null control; beats means that the 95 % interval of the difference lies "
+    "above 0."
+)
 GLOSSARY = {
     "teacher": "The weak model. It learnt from a small set of questions with known answers, and then answered the "
     "transfer questions; its answers are the weak labels.",
@@ -33,9 +38,8 @@ GLOSSARY = {
     "imitation": "The plain method: the student is trained to repeat the teacher's answer. imitation-vote repeats the "
     "teacher's most frequent answer among several.",
     "ceiling": "The student trained on right answers to the same questions: what perfect labels would give.",
-    "helped, elicited, form only, damage avoided": "Helped: the student beats the untuned student, self-distillation "
-    "and the student trained on random labels. Form only: it beats the untuned student, but random labels do as "
-    "well. "
+    "helped, elicited, form only, damage avoided": f"{HELPED} Form only: it beats the untuned student, but is not "
+    "shown to beat random labels, or not its null control, the same method shown another question's work. "
     "Elicited: it beats the untuned student, but is not shown to beat self-distillation, so that the teacher may have "
     "had no part in it. Damage avoided: it beats imitation, but not the untuned student.",
     "null control": "A row whose student hears no teacher, or a teacher on other questions only. It is not judged: "
@@ -106,6 +110,7 @@ def render(results: Results, examples: Sequence[ItemExample] = ()) -> str:
         tasks=[_task(results, task, examples) for task in results.tasks()],
         general=[note for note in results.notes if note.task is None],
         where=WHERE,
+        helped=HELPED,
         glossary=GLOSSARY,
         known={step.fingerprint for step in results.provenance},
     )

@@ -209,15 +209,15 @@ class Verdict(Part):
     method: str
     """The method judged."""
     finding: Finding
-    """`helped`: better (its interval excludes 0) than the untuned student, self-distillation and, where there is one,
-    the student trained on random labels. `elicited`: better than the untuned student, not so or not compared with
-    self-distillation. `form only`: better than the untuned student, not than random labels,
-    or not than the same method shown another question's work. `damage avoided`:
-    better than imitation, not than the untuned student. `above its teacher only`: not so or not compared with the
+    """`helped`: better (its interval excludes 0) than the untuned student, self-distillation and, where the run holds
+    them, the student trained on random labels and the method's null control. `elicited`: better than the untuned
+    student, not so or not compared with self-distillation. `form only`: better than the untuned student, not than
+    random labels, or not than the same method shown another question's work. `damage avoided`: better than imitation,
+    not than the untuned student. `above its teacher only`: not so or not compared with the
     untuned student. `null control`: not judged, whatever it gains, as its student hears no teacher, or a teacher on
     other questions only."""
     uncorrected: bool
-    """Whether Holm's correction takes the gain over the untuned student back."""
+    """Whether the gain over the untuned student is no longer significant after Holm's correction."""
     sentence: str
     """The verdict in words."""
 

@@ -6,11 +6,11 @@ not compared is neither named nor concluded from.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from w2sg.metrics.verdict import points
 from w2sg.report.boosting_controls import Lacking, boosting_controls
-from w2sg.report.counterparts import Made, has_no_teacher, is_null, made_of, null_control
+from w2sg.report.counterparts import Made, foremost, has_no_teacher, is_null, made_of, null_control
 from w2sg.report.results import ComparisonRow, Finding, Results, ResultStratum, Verdict
 
 WHERE = {
@@ -29,7 +29,7 @@ _SHOWN = {
 _BRIEF: dict[Finding, str] = {
     "helped": "helped on",
     "elicited": "better than untuned, not shown to beat self-distillation, on",
-    "form only": "better than untuned, not shown to beat its null control, on",
+    "form only": "better than untuned, not shown to beat random labels or its null control, on",
     "damage avoided": "better than imitation, not than the untuned student, on",
     "above its teacher only": "better than the teacher, not shown to beat the untuned student, on",
     "no evidence": "no evidence that it helps on",
@@ -59,12 +59,18 @@ _NAMED: dict[Finding, tuple[str, ...]] = {
 _SIGNIFICANT = 0.05
 
 
+def items(stratum: ResultStratum) -> str:
+    """Return what the test items of a stratum are called in a sentence."""
+    return "all items" if stratum == "all" else f"the {stratum} items"
+
+
 def verdicts(results: Results) -> Iterator[Verdict]:
     """Yield the verdict of every task, stratum and method, in the order of the tables."""
     made = made_of(results.settings)
     for task in results.tasks():
         arms = results.methods(task)
         for stratum in results.strata(task):
+            told = set[str]()  # what the run lacks is said of its first method only
             for method in results.methods(task):
                 null = null_control(method, arms, made)
                 rows = {
@@ -75,6 +81,7 @@ def verdicts(results: Results) -> Iterator[Verdict]:
                 if rows and method not in results.controls(task) and is_null(method, arms, made):
                     yield _of_null(task, stratum, method, rows, alone=has_no_teacher(method, made))
                 elif method not in results.controls(task) and rows:
+                    itself = _is_supervisor(method, made)
                     yield judge(
                         task,
                         stratum,
@@ -82,9 +89,12 @@ def verdicts(results: Results) -> Iterator[Verdict]:
                         rows,
                         null=null,
                         reads=_reads(results, task, method),
-                        itself=_is_supervisor(method, made),
+                        itself=itself,
                         lacks=boosting_controls(method, arms, made),
+                        first=tuple(foremost(method, arms, made)),
+                        told=told,
                     )
+                    told.update(_missing(rows, itself=itself))
 
 
 def _reads(results: Results, task: str, method: str) -> bool:
@@ -144,6 +154,8 @@ def judge(
     reads: bool = False,
     itself: bool = False,
     lacks: Mapping[str, Lacking] | None = None,
+    first: tuple[str, ...] = (),
+    told: Collection[str] = (),
 ) -> Verdict:
     """Return the verdict that a method's comparisons, by what it is measured against, support.
 
@@ -153,6 +165,8 @@ def judge(
         itself: whether it is a supervisor that is judged itself: it has no student, and random labels
             are no control of it.
         lacks: the methods that lack one thing of its boosting each, and what.
+        first: what else it is measured against, of which its verdict speaks before the controls that are left over.
+        told: sentences on what the run lacks that need no second saying.
     """
     null, once = null or null_control(method), _once(rows)
     if itself:
@@ -161,12 +175,12 @@ def judge(
     else:
         finding = _finding(rows, null)
         said = _claim(finding, method, rows, once, null)
-    parts = [said, *_limits(finding, rows), *_rest(finding, rows), *boosting(rows, lacks or {})]
-    parts += [*_gap(rows), *_missing(rows, itself=itself)]
+    parts = [said, *_limits(finding, rows), *_rest(finding, rows, first), *boosting(rows, lacks or {})]
+    parts += [*_gap(rows), *(text for text in _missing(rows, itself=itself) if text not in told)]
     if reads and finding in ("helped", "elicited") and null not in rows:
         parts.append(
-            f"The run holds no {null}, which is shown the work on another question: whether the "
-            "student heard what it was shown stays open."
+            f"The run holds no {null}, which is shown the work on another question: whether the student heard what it "
+            f"was shown stays open. {_to_add(method, null)}"
         )
     return Verdict(
         task=task,
@@ -176,6 +190,12 @@ def judge(
         uncorrected=_uncorrected(finding, rows),
         sentence=" ".join(parts),
     )
+
+
+def _to_add(method: str, null: str) -> str:
+    """What to write into the experiment for a null control that it lacks."""
+    line = f"{{like: {method}, recipe: {{shuffle: all}}}}"
+    return f"Add `{null}: {line}` to the methods." if null == f"{method}-shuffled" else f"Add a row `{line}`."
 
 
 def _of_null(
@@ -312,10 +332,10 @@ def _uncorrected(finding: Finding, rows: Mapping[str, ComparisonRow]) -> bool:
     return finding in ("helped", "elicited", "form only") and rows["untuned"].p_holm > _SIGNIFICANT
 
 
-def _rest(finding: Finding, rows: Mapping[str, ComparisonRow]) -> Iterator[str]:
-    """The comparisons that the main sentence leaves out."""
-    others = ("self-distillation", "random-labels", "teacher", "imitation")
-    left = tuple(name for name in others if name in rows and name not in _NAMED[finding])
+def _rest(finding: Finding, rows: Mapping[str, ComparisonRow], first: tuple[str, ...]) -> Iterator[str]:
+    """The comparisons that the main sentence leaves out, those `first` that the experiment was run for."""
+    others = (*first, "self-distillation", "random-labels", "teacher", "imitation")
+    left = tuple(name for name in dict.fromkeys(others) if name in rows and name not in _NAMED[finding])
     if left:
         text = _against(rows, left)
         yield f"Also: {text}."
