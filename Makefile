@@ -11,10 +11,12 @@ export OMP_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench format clean
+.PHONY: help install run test check bench format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+install: $(VENV)/.installed ## Install w2sg only; it is then .venv/bin/w2sg
 
 run: $(VENV)/.installed ## Install w2sg and run the quickstart experiment (OUT=runs/quickstart)
 	$(BIN)/w2sg run experiments/quickstart.yaml --out $(OUT)
