@@ -78,6 +78,23 @@ def test_what_the_rounds_left_is_in_the_results(run):
     assert [(end.seed, end.trained, end.why) for end in row.ends] == [(0, 2, "")]
 
 
+def test_how_many_models_sampled_a_token_that_is_counted_once(run):
+    plan, store, results = run
+    counts = {
+        arm.method: store.record(arm.node.tuned)["summary"]["experts"]
+        for arm in plan.arms
+        if arm.method in ("ensemw2s-experts", "ensemw2s-chosen-experts", "uniform-ensemble-experts")
+    }
+    answers = {row.method: row.experts for row in results.costs if row.part == "answers to the test"}
+    assert answers == counts
+    assert counts["uniform-ensemble-experts"] == 2
+    (said,) = [note.text for note in results.notes if "counted once" in note.text]
+    assert "2 experts: " in said
+    assert f"<p>sums: {said}</p>" in render(results)
+    taught = {row.method: (row.taught, row.questions) for row in results.taught}
+    assert taught == dict.fromkeys(counts, (8, 8))
+
+
 def test_how_many_experts_were_kept_is_told_with_what_every_first_few_made_of_validate(run):
     plan, store, results = run
     ((choice,),) = [row.choices for row in results.rounds]

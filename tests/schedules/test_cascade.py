@@ -11,6 +11,7 @@ from scripted_runs import labels_of, plan_of, run, step_of
 from w2sg.errors import ConfigError, DataError
 from w2sg.report.collect import collect
 from w2sg.report.gather import gather
+from w2sg.report.page import render
 from w2sg.runs.experiment import Experiment
 from w2sg.runs.plan import Arm, make_plan
 from w2sg.steps.inputs import read_examples, read_labels, read_targets
@@ -103,6 +104,14 @@ def test_every_rung_of_a_cascade_is_graded_and_only_the_last_is_compared(tmp_pat
     graded = {rung.steps[-1] for rung in cascade.below}
     assert not graded & set(cascade.steps)  # grading a rung is no part of what the cascade costs
     assert "sealed gold" not in " ".join(note.text for note in results.notes)
+    assert [(row.rung, row.of, row.n) for row in results.rewrites] == [(1, 3, 5), (2, 3, 5), (3, 3, 4)]
+    assert [(row.rung, row.taught, row.questions) for row in results.taught if row.method == "cascade-alice"] == [
+        (row.rung, row.taught, row.n) for row in results.rewrites
+    ]
+    page = render(results)
+    for row, rung in zip(results.rewrites, (*cascade.below, cascade), strict=True):
+        assert row.taught == sum(score.taught for score in rung.rewrites)
+        assert f"cascade-alice (rung {row.rung} of 3): what it chose" in page
 
 
 def test_rungs_may_share_their_questions(tmp_path: Path) -> None:

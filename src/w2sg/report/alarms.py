@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from w2sg.report.arms import TaskFacts
+from w2sg.report.costs import counted_once
 from w2sg.report.results import ComparisonRow, Note, Results, Summary
 from w2sg.report.sentences import difference, items
+from w2sg.report.taught import few_taught
 
 CONSTANT_SHARE = 0.75
 UNPARSED_SHARE = 0.10
@@ -45,10 +47,14 @@ def alarms(results: Results, *, facts: Mapping[str, TaskFacts], teacher_constant
             )
         found += _below_majority(results, task, known.majority)
         found += _headroom(results, task)
+        if few := few_taught([row for row in results.taught if row.task == task]):
+            found.append(_alarm(task, few))
         found += _unparsed(results, task)
         found += _statements(results, task)
         found += _seeds(results, task)
         found += _compute(results, task)
+        if once := counted_once(results, task):
+            found.append(_note(task, once))
         found += [_note(task, text) for text in known.notes]
     return sorted(found, key=lambda note: note.level != "alarm")
 

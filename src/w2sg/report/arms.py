@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from w2sg.ensemble.config import Errors, Measured
 from w2sg.records import ItemScore, LabelScore, RewriteScore
-from w2sg.report.schema import CostPart
+from w2sg.report.schema import CostPart, WhyUntaught
 from w2sg.report.schema_rounds import HeavyToken, SeedRound
 from w2sg.schedules.base import Below
 from w2sg.steps.choose import PrefixScore
@@ -62,12 +62,24 @@ class RoundsMade:
 
 @dataclass(frozen=True)
 class PartCost:
-    """What one kind of work cost an arm; `part` as in `schema.CostRow`."""
+    """What one kind of work cost an arm; `part` and `experts` as in `schema.CostRow`."""
 
     part: CostPart
     tokens_sampled: int
     tokens_trained: int
     seconds: float
+    experts: float = 1.0
+
+
+@dataclass(frozen=True)
+class TaughtMade:
+    """How many questions one model was tuned on; fields as in `schema.TaughtRow`, of one seed."""
+
+    taught: int
+    questions: int
+    rewrites: int | None = None
+    cut: int | None = None
+    why: Mapping[WhyUntaught, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,7 +94,8 @@ class ArmResult:
     several. `rounds` are those that made the ensembles it rests on.
     `attempted` says whether a student that rewrites answered by itself first.
     `statements` of doubt were asked of a model for all these labels, and `empty_statements` of them say nothing.
-    `costs` are the arm's, by what was done.
+    `costs` are the arm's, by what was done. `taught` says how many questions its model was tuned on, None where it was
+    not tuned.
     """
 
     task: str
@@ -105,6 +118,7 @@ class ArmResult:
     costs: tuple[PartCost, ...] = ()
     below_is: Below = "rung"
     rounds: tuple[RoundsMade, ...] = ()
+    taught: TaughtMade | None = None
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,13 @@ from w2sg.report.labels import label_row
 from w2sg.report.lower_rungs import lower_rungs
 from w2sg.report.reliability import reliability_rows
 from w2sg.report.results import ComparisonRow, DifficultyRow, LabelRow, Results, ResultStratum, Row, Summary
-from w2sg.report.rewritten import rewrite_row
+from w2sg.report.rewritten import rewrite_rows
 from w2sg.report.rounds import rounds_rows
 from w2sg.report.rungs import rung_rows
-from w2sg.report.schema import CostRow, ReliabilityRow, RewriteRow, RungRow
+from w2sg.report.schema import CostRow, ReliabilityRow, RewriteRow, RungRow, TaughtRow
 from w2sg.report.schema_rounds import RoundsRow
 from w2sg.report.sentences import verdicts
+from w2sg.report.taught import taught_rows
 
 BASELINES = ("teacher", "untuned", "self-distillation", "random-labels", "imitation", "ceiling")
 """What every method is compared against, where present."""
@@ -74,10 +75,11 @@ def collect(arms: Sequence[ArmResult], meta: RunMeta, *, resamples: int = 10_000
             found.comparisons += _comparisons(family, _controls(by_method), task, stratum, known)
         found.difficulty += _difficulty(by_method, seeds, task, resamples, seed)
         found.labels += [row for name, members in by_method.items() if (row := label_row(task, name, members))]
-        found.rewrites += [made for name, members in by_method.items() if (made := rewrite_row(task, name, members))]
         found.reliability += reliability_rows(task, by_method, resamples=resamples, seed=seed)
         for name, members in by_method.items():
             found.rungs += rung_rows(task, name, members, resamples=resamples, seed=seed)
+            found.rewrites += rewrite_rows(task, name, members)
+            found.taught += taught_rows(task, name, members)
             found.costs += cost_rows(task, name, members)
         found.rounds += rounds_rows(task, by_method)
     results = Results(
@@ -96,6 +98,7 @@ def collect(arms: Sequence[ArmResult], meta: RunMeta, *, resamples: int = 10_000
         difficulty=tuple(found.difficulty),
         labels=tuple(found.labels),
         rewrites=tuple(found.rewrites),
+        taught=tuple(found.taught),
         reliability=tuple(found.reliability),
         rungs=tuple(found.rungs),
         costs=tuple(found.costs),
@@ -119,6 +122,7 @@ class _Tables:
     difficulty: list[DifficultyRow] = field(default_factory=list)
     labels: list[LabelRow] = field(default_factory=list)
     rewrites: list[RewriteRow] = field(default_factory=list)
+    taught: list[TaughtRow] = field(default_factory=list)
     reliability: list[ReliabilityRow] = field(default_factory=list)
     rungs: list[RungRow] = field(default_factory=list)
     costs: list[CostRow] = field(default_factory=list)

@@ -10,8 +10,10 @@ from statistics import fmean
 from typing import Any, get_args
 
 from w2sg.report.arms import ArmResult, PartCost
+from w2sg.report.results import Results
 from w2sg.report.schema import CostPart, CostRow
 from w2sg.steps.base import Step
+from w2sg.steps.model import ModelRef
 from w2sg.steps.sample import SampleSettings
 
 _KINDS: dict[str, CostPart] = {
@@ -25,6 +27,11 @@ _KINDS: dict[str, CostPart] = {
     "average": "training of supervisors",
     "choose": "training of supervisors",
 }
+
+
+_SAMPLES = frozenset(["sample", "judge", "state", "rewrite"])
+_ENSEMBLES = {"ensemble": "experts", "first-experts": "experts", "choose": "experts", "join": "members"}
+"""The kinds of steps that make an ensemble, and what they call the number of its experts."""
 
 
 def part_costs(scores: Step, tuned: Step | None, records: Mapping[str, Any]) -> tuple[PartCost, ...]:
@@ -41,19 +48,52 @@ def part_costs(scores: Step, tuned: Step | None, records: Mapping[str, Any]) -> 
         for part, parent in step.parents.items():
             plays.setdefault(parent.fingerprint, set()).add(part)
     found: dict[CostPart, list[Any]] = {}
+    experts: dict[CostPart, float] = {}
     for step in steps:
         judged = tuned is not None and step.fingerprint == tuned.fingerprint
         part = "training of the judged model" if judged else part_of(step, plays.get(step.fingerprint, ()))
         found.setdefault(part, []).append(records[step.fingerprint]["cost"])
+        experts[part] = max(experts.get(part, 1.0), _experts(step, records))
     return tuple(
         PartCost(
             part,
             sum(cost["tokens_sampled"] for cost in found[part]),
             sum(cost["tokens_trained"] for cost in found[part]),
             sum(cost["seconds"] for cost in found[part]),
+            experts[part],
         )
         for part in get_args(CostPart)
         if part in found
+    )
+
+
+def _experts(step: Step, records: Mapping[str, Any]) -> float:
+    """How many models sample together in a step; 1 where one does, or none."""
+    if step.kind not in _SAMPLES:
+        return 1.0
+    if (made := step.parents.get("model")) is not None:
+        summary = records[made.fingerprint]["summary"]
+        return float(summary[_ENSEMBLES[made.kind]]) if made.kind in _ENSEMBLES else 1.0
+    model = getattr(step.settings, "model", None)
+    if isinstance(model, ModelRef) and model.is_ensemble:
+        return float(len(model.content["ensemble"]["experts"]))
+    return 1.0
+
+
+def counted_once(results: Results, task: str) -> str:
+    """Return the sentence that says which rows' tokens an ensemble sampled, whose experts all read and write what is
+    counted once, with their number; "" where none did."""
+    names: dict[str, list[str]] = {}
+    for method in results.methods(task):
+        same = (row for row in results.costs if (row.task, row.method) == (task, method) and row.tokens_sampled)
+        if (most := max((row.experts for row in same), default=1.0)) > 1:
+            names.setdefault(f"{most:.1f}".removesuffix(".0"), []).append(method)
+    if not names:
+        return ""
+    said = "; ".join(f"{count} experts: {', '.join(methods)}" for count, methods in names.items())
+    return (
+        "A token that an ensemble samples is counted once, though every one of its experts reads and writes it, so "
+        f"that such a row costs more than its tokens sampled say ({said})."
     )
 
 
@@ -82,4 +122,5 @@ def cost_rows(task: str, method: str, members: Sequence[ArmResult]) -> Iterator[
                 tokens_sampled=fmean(cost.tokens_sampled for cost in same),
                 tokens_trained=fmean(cost.tokens_trained for cost in same),
                 seconds=fmean(cost.seconds for cost in same),
+                experts=fmean(cost.experts for cost in same),
             )

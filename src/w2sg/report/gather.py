@@ -15,6 +15,7 @@ from w2sg.report.arms import ArmResult, HelperModel, RunMeta, StepRecord, TaskFa
 from w2sg.report.costs import part_costs
 from w2sg.report.results import SCHEMA_VERSION
 from w2sg.report.round_files import RoundReader
+from w2sg.report.taught_files import TaughtReader
 from w2sg.runs.plan import Arm, Plan
 from w2sg.runs.store import RECORD, Store, command_line, provenance
 from w2sg.steps.base import Step
@@ -41,8 +42,8 @@ def gather(plan: Plan, store: Store, computed: Iterable[str] = ()) -> tuple[list
     """
     records = {step.fingerprint: store.record(step) for step in plan.steps}
     # An arm that no seed decides stands in the plan once per seed, and is one arm all the same.
-    reader = RoundReader(store)
-    found = (_arm(arm, plan, store, records, reader) for arm in plan.arms)
+    reader, lessons = RoundReader(store), TaughtReader(store, records)
+    found = (_arm(arm, plan, store, records, lessons, reader) for arm in plan.arms)
     arms = {(arm.task, arm.method, arm.seed): arm for arm in found}
     now = provenance()
     meta = RunMeta(
@@ -61,7 +62,14 @@ def gather(plan: Plan, store: Store, computed: Iterable[str] = ()) -> tuple[list
     return list(arms.values()), meta
 
 
-def _arm(arm: Arm, plan: Plan, store: Store, records: dict[str, Any], reader: RoundReader | None = None) -> ArmResult:
+def _arm(
+    arm: Arm,
+    plan: Plan,
+    store: Store,
+    records: dict[str, Any],
+    lessons: TaughtReader,
+    reader: RoundReader | None = None,
+) -> ArmResult:
     """Return an arm; rounds are read where there is a `reader`, which is not for what stands below."""
     seed = arm.seed if any("seed" in step.settings.identity() for step in arm.production()) else None
     steps = [step.fingerprint for step in arm.scores.ancestors()]
@@ -81,13 +89,14 @@ def _arm(arm: Arm, plan: Plan, store: Store, records: dict[str, Any], reader: Ro
         rewrites=read_rewrite_scores(store.folder(arm.rewrite_scores)) if arm.rewrite_scores is not None else (),
         attempted=arm.rewrite_scores is not None and "attempts" in arm.rewrite_scores.parents,
         model=Path(arm.node.ref.config.path).name,
-        below=tuple(_arm(rung, plan, store, records) for rung in arm.below),
+        below=tuple(_arm(rung, plan, store, records, lessons) for rung in arm.below),
         other_labels=tuple(read_label_scores(store.folder(graded)) for graded in arm.other_label_scores),
         below_is=arm.below_is,
         rounds=reader.behind(arm.production(), seed) if reader is not None else (),
         statements=statements,
         empty_statements=empty,
         costs=part_costs(arm.scores, arm.node.tuned, records),
+        taught=lessons.behind(arm.node.tuned),
     )
 
 

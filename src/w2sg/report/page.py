@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from w2sg.metrics.verdict import points
+from w2sg.report.costs import counted_once
 from w2sg.report.examples import ItemExample, load_examples
 from w2sg.report.results import Results, ResultStratum, Summary
 from w2sg.report.rounds import told
+from w2sg.report.rungs import rung_name
 from w2sg.report.schema_rounds import PairRow, RoundsRow
 from w2sg.report.sentences import WHERE, overview
+from w2sg.report.taught import of
 from w2sg.report.terminal import duration, quantity
 from w2sg.storage import write_atomic
 
@@ -48,6 +51,8 @@ GLOSSARY = {
     "ones, or of another kind, where the teacher is weak.",
     "accuracy": "Share of test questions answered correctly. An answer that cannot be read counts as wrong.",
     "unread": "Share of answers in which no final answer could be found. They stay in the accuracy, as wrong.",
+    "taught": "How many questions the model learnt from, of those there were. A question is left out where nothing was "
+    "said that can be learnt: no answer of the supervisor, or no rewrite that is finished and can be read.",
     "interval": "The range that would cover the true value in 95 of 100 studies like this one, done again with other "
     "questions and other seeds. With one seed it covers other questions only.",
     "seed": "The starting number of all chance in a run: order of the data, sampling, fresh weights. Another seed is "
@@ -85,7 +90,8 @@ GLOSSARY = {
     "answer, and the answer in the text that it was trained on, each graded afterwards. It kept its own answer against "
     "the shown one, adopted the shown one for its own, found a new one, or had agreed from the start.",
     "tokens": "Pieces of words that the models wrote (sampled) or were trained on: the cost of a method, whatever the "
-    "machine. All steps that an arm rests on are counted, also those that it shares with others.",
+    "machine. All steps that an arm rests on are counted, also those that it shares with others. What an ensemble "
+    "writes is counted once, though each of its experts reads and writes all of it.",
     "step, fingerprint": "A piece of work, and the name of its result, made of everything that decides it. Steps with "
     "the same fingerprint have the same result and are computed once.",
 }
@@ -103,6 +109,7 @@ def render(results: Results, examples: Sequence[ItemExample] = ()) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(points=points, quantity=quantity, duration=duration, percent=_percent, p=_p)
     environment.filters.update(json=_json, slug=_slug, weight=_weight, visible=_visible)
+    environment.globals.update(rung_name=rung_name)
     template = environment.from_string(files("w2sg.report").joinpath("page.html.jinja").read_text(encoding="utf-8"))
     return template.render(
         results=results,
@@ -153,6 +160,15 @@ def _task(results: Results, task: str, examples: Sequence[ItemExample]) -> dict[
         "rungs": [row for row in results.rungs if (row.task, row.kind) == (task, "rung")],
         "experts": [row for row in results.rungs if (row.task, row.kind) == (task, "prefix")],
         "rounds": [(row, told(row), _matrix(row)) for row in results.rounds if row.task == task],
+        "taught": {
+            method: [
+                f"{of(row.taught)} of {of(row.questions)}"
+                for row in results.taught
+                if (row.task, row.method) == (task, method)
+            ]
+            for method in results.methods(task)
+        },
+        "once": counted_once(results, task),
         "rewrites": [row for row in results.rewrites if row.task == task],
         "costs": [row for row in results.costs if row.task == task],
         "gains": _gains(results, task, summary),

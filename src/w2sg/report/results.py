@@ -12,7 +12,7 @@ from pydantic import JsonValue, ValidationError
 
 from w2sg.config import describe
 from w2sg.errors import StoreError
-from w2sg.report.schema import CostRow, ReliabilityRow, RewriteRow, RungRow
+from w2sg.report.schema import CostRow, ReliabilityRow, RewriteRow, RungRow, TaughtRow
 from w2sg.report.schema import Part as Part
 from w2sg.report.schema import ReliabilityBin as ReliabilityBin
 from w2sg.report.schema import ResultStratum as ResultStratum
@@ -307,7 +307,9 @@ class Results(Part):
     rounds: tuple[RoundsRow, ...] = ()
     """The experts that were made in rounds, by the ensembles that they form."""
     rewrites: tuple[RewriteRow, ...] = ()
-    """What rewriting students made of what they were shown."""
+    """What rewriting students made of what they were shown, every rung of a cascade, the lowest first."""
+    taught: tuple[TaughtRow, ...] = ()
+    """How many questions every trained row learnt from, of those there were; every rung of a cascade."""
     costs: tuple[CostRow, ...] = ()
     """What the cost of every arm is made of."""
     verdict: tuple[Verdict, ...] = ()

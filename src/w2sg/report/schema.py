@@ -29,6 +29,18 @@ CostPart = Literal[
 ]
 
 
+WhyUntaught = Literal[
+    "questions without an answer",
+    "questions without a right try",
+    "rewrites unfinished",
+    "rewrites with no room in the context",
+    "rewrites empty",
+    "rewrites unreadable",
+    "rewrites that are a bare answer",
+    "texts over max_length",
+]
+
+
 class Part(BaseModel):
     """Base of the schema: immutable; NaN is refused, fields of later versions are passed over."""
 
@@ -75,6 +87,10 @@ class RewriteRow(Part):
     """The task's name."""
     method: str
     """The method."""
+    rung: int = 1
+    """Which rung, counted from 1, of a cascade."""
+    of: int = 1
+    """How many rungs there are; 1 where there is no cascade."""
     seeds: int
     """Seeds put together."""
     n: int
@@ -99,6 +115,43 @@ class RewriteRow(Part):
     """Of the same questions, the share that learns a right answer."""
     broken: float | None
     """Of the questions whose shown answer is right, the share that learns a wrong one."""
+
+
+class WhyRow(Part):
+    """One reason why questions were not taught."""
+
+    reason: WhyUntaught
+    """Of questions: no supervisor gave an answer that can be read, or none of the model's own tries is right. Of
+    rewrites, the first that holds: cut at the token limit, nothing written as the request filled the model's context,
+    blank, without a readable answer, or without the reasoning that the demonstration holds. Of texts: left out in
+    training, their prompts being too long."""
+    count: float
+    """How many questions, rewrites or texts; mean over the seeds in which they were counted."""
+
+
+class TaughtRow(Part):
+    """How many questions one model was tuned on, of those there were; means over seeds."""
+
+    task: str
+    """The task's name."""
+    method: str
+    """The method or control."""
+    rung: int = 1
+    """Which rung, counted from 1, of a cascade."""
+    of: int = 1
+    """How many rungs there are; 1 where there is no cascade."""
+    seeds: int
+    """Seeds with a tuned model."""
+    taught: float
+    """Questions that it learnt from; of an ensemble the expert that learnt from the fewest."""
+    questions: float
+    """Questions there were to learn from: those of its role, or of its part of them."""
+    rewrites: float | None = None
+    """Rewrites that the student wrote, in all turns; null where it rewrites nothing."""
+    cut: float | None = None
+    """Those of them that are unfinished, for whatever reason."""
+    why: tuple[WhyRow, ...] = ()
+    """Why no more were taught; counted in the seeds in which fewer than half were, or most rewrites were cut."""
 
 
 class Measured(Part):
@@ -189,6 +242,9 @@ class CostRow(Part):
     """Tokens trained on, padding left out."""
     seconds: float
     """Seconds that it took when it was computed."""
+    experts: float = 1.0
+    """Models that read and wrote each token sampled, where an ensemble answered: `tokens_sampled` counts it once. The
+    most, where several models did this work."""
 
 
 class RungAccuracy(Part):

@@ -15,8 +15,10 @@ from w2sg.metrics.rewrites import Choice
 from w2sg.metrics.verdict import points
 from w2sg.report.results import Note, Results, ResultStratum, Summary
 from w2sg.report.rounds import told
+from w2sg.report.rungs import rung_name
 from w2sg.report.schema import Measured, RungAccuracy
 from w2sg.report.sentences import WHERE, overview
+from w2sg.report.taught import summed_up
 
 _STYLE = {
     "helped": "green",
@@ -65,7 +67,8 @@ def render(results: Results) -> Group:
     """Return everything that `show` prints."""
     parts: list[RenderableType] = []
     for task in results.tasks():
-        parts += [Text(), _heading(results, task), table(results, task), *_verdict(results, task)]
+        parts += [Text(), _heading(results, task), table(results, task), *_taught(results, task)]
+        parts += _verdict(results, task)
         parts += [*_rungs(results, task), *_experts(results, task), *_rounds(results, task)]
         parts += [*_confidence(results, task), *_rewrites(results, task)]
         parts += [_note(note) for note in results.notes if note.task == task]
@@ -105,6 +108,12 @@ def table(results: Results, task: str) -> Table:
     return grid
 
 
+def _taught(results: Results, task: str) -> list[RenderableType]:
+    """One line: how many questions every row was taught."""
+    rows = [row for row in results.taught if row.task == task]
+    return [Text.assemble(("Taught, of the questions there were: ", "bold"), summed_up(rows))] if rows else []
+
+
 def _rewrites(results: Results, task: str) -> list[RenderableType]:
     """One line per method whose student rewrites: how right is what it was shown, said first, and learnt."""
     rows = [row for row in results.rewrites if row.task == task]
@@ -118,7 +127,8 @@ def _rewrites(results: Results, task: str) -> list[RenderableType]:
         flips = {flip.choice: flip for flip in row.flips}
         shares = ["–" if share is None else f"{share:.1%}"[:-1] for share in (row.shown, row.own, row.learnt)]
         chosen = [f"{flips[name].right}✓\n{flips[name].wrong}✗" for name in _WAYS]
-        grid.add_row(Text(_lines(row.method, 16)), f"{row.taught}/{row.n}", *shares, *chosen)
+        name = _lines(rung_name(row.method, row.rung, row.of), 16)
+        grid.add_row(Text(name), f"{row.taught}/{row.n}", *shares, *chosen)
     return [grid]
 
 
