@@ -15,6 +15,7 @@ import scripted_world
 from w2sg import __version__
 from w2sg.cli.ls import _KINDS as KINDS_TOLD
 from w2sg.cli.main import app
+from w2sg.cli.student import asked_otherwise, read_student
 from w2sg.schedules.methods import CONTROLS, METHODS
 from w2sg.steps.base import KINDS
 
@@ -217,6 +218,24 @@ def test_the_lists_of_tasks_and_models() -> None:
     listed = {line.split()[0]: line for line in w2sg("zoo", "list").stdout.splitlines() if line.strip()}
     assert "250,000" in listed["zoo/nano"]
     assert "340,000" in listed["zoo/micro"]  # 220,000 and the second reading's 120,000
+
+
+def test_how_a_model_out_of_a_store_is_asked_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "step"
+    (folder / "model").mkdir(parents=True)
+    assert asked_otherwise(str(folder / "model")) == asked_otherwise("zoo/nano") == ""
+    (folder / "record.json").write_text("{}")
+    assert "comes from a run's store" in asked_otherwise(str(folder / "model"))
+    assert read_student("zoo/nano").task == {"kind": "file"}
+    assert read_student("zoo/nano", instruction="").task == {"kind": "file", "instruction": ""}
+
+
+def test_an_instruction_is_what_the_model_is_asked_with(file: Path) -> None:
+    Path("q.jsonl").write_text('{"question": "What is 2 plus 3?"}\n')
+    words = ("predict", "scripted:scripted_world:strong", "q.jsonl", "--out", "a.jsonl", "--store", "kept")
+    assert w2sg(*words, "--instruction", "Think, then say it.").exit_code == 0
+    (record,) = (json.loads(path.read_text()) for path in Path("kept/task").rglob("record.json"))
+    assert record["identity"]["settings"]["task"]["instruction"] == "Think, then say it."
 
 
 def test_a_scripted_model_predicts_and_is_evaluated(file: Path) -> None:

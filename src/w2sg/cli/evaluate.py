@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from w2sg.cli.options import AskingStore, TrustRemoteCode
+from w2sg.cli.options import AskingStore, Instruction, TrustRemoteCode
 
 if TYPE_CHECKING:
     from w2sg.records import ItemScore
@@ -19,6 +19,7 @@ ROLES = {"supervise": "by the teacher", "validate": "to choose settings", "trans
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A folder of w2sg fit, or any model.")],
     gold: Annotated[Path, typer.Argument(metavar="FILE", help="Questions with answers: JSONL, JSON or parquet.")],
+    instruction: Instruction = None,
     store: AskingStore = None,
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
@@ -35,11 +36,13 @@ def evaluate(
     from rich.text import Text
 
     from w2sg.cli.asking import ask_file, do, store_for
-    from w2sg.cli.student import key_of, read_student, taught
+    from w2sg.cli.student import asked_otherwise, key_of, read_student, taught
     from w2sg.steps.inputs import read_items, read_scores
     from w2sg.steps.score import score_step
 
-    student, kept = read_student(model, trust_remote_code), store_for(store)
+    student, kept = read_student(model, trust_remote_code, instruction), store_for(store)
+    if instruction is None and (note := asked_otherwise(model)):
+        Console(stderr=True).print(Text(note))
     asked = ask_file(student, gold, "test")
     grades = score_step(asked.answers, asked.task, f"grades of {model}")
     do([grades], kept, student)

@@ -52,6 +52,17 @@ AskingStore = Annotated[
     ),
 ]
 
+Instruction = Annotated[
+    str | None,
+    typer.Option(
+        "--instruction",
+        metavar="TEXT",
+        help="What stands after every question, in place of what w2sg fit's folder or a file's answers suggest; '' for "
+        "nothing. A model from a run's store should be asked as its task asked.",
+        show_default=False,
+    ),
+]
+
 TrustRemoteCode = Annotated[
     bool,
     typer.Option("--trust-remote-code", help="Run code that comes with the model, if you trust its authors."),

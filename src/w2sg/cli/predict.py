@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from w2sg.cli.options import AskingStore, TrustRemoteCode
+from w2sg.cli.options import AskingStore, Instruction, TrustRemoteCode
 from w2sg.errors import ConfigError, StoreError
 
 
@@ -16,6 +16,7 @@ def predict(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A folder of w2sg fit, or any model.")],
     questions: Annotated[Path, typer.Argument(metavar="FILE", help="Questions: JSONL, JSON or parquet.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the answers go (JSONL).")],
+    instruction: Instruction = None,
     store: AskingStore = None,
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
@@ -32,13 +33,15 @@ def predict(
     from rich.text import Text
 
     from w2sg.cli.asking import ask_file, do, store_for
-    from w2sg.cli.student import read_student
+    from w2sg.cli.student import asked_otherwise, read_student
     from w2sg.steps.inputs import read_responses
     from w2sg.steps.task import task_of
     from w2sg.storage import write_atomic
 
     check_out(out, questions)
-    student, kept = read_student(model, trust_remote_code), store_for(store)
+    student, kept = read_student(model, trust_remote_code, instruction), store_for(store)
+    if instruction is None and (note := asked_otherwise(model)):
+        Console(stderr=True).print(Text(note))
     asked = ask_file(student, questions, "transfer")
     do([asked.answers], kept, student)
     task = task_of(asked.answers)

@@ -24,6 +24,7 @@ from w2sg.config import Config
 from w2sg.errors import ConfigError, StoreError
 from w2sg.models.base import ModelConfig
 from w2sg.records import Example, Item
+from w2sg.runs.store import RECORD
 from w2sg.storage import make_folder, read_json, write_atomic, write_json
 from w2sg.tasks.duplicates import exact_key
 
@@ -50,11 +51,14 @@ class Student(Config):
     """The fingerprint of the training step that made it."""
 
 
-def read_student(name: str, trust_remote_code: bool = False) -> Student:
+def read_student(name: str, trust_remote_code: bool = False, instruction: str | None = None) -> Student:
     """Return the student in the folder `name`, or plain settings for any other model that `name` means.
 
     A student's folder may come from anyone: its settings name a checkpoint inside it and nothing else, and whether
     code that comes with a model runs is for the caller to say.
+
+    Args:
+        instruction: what stands after every question, in place of what the settings say.
 
     Raises:
         StoreError, ConfigError: its settings are damaged, or name a model that is not in the folder.
@@ -62,7 +66,8 @@ def read_student(name: str, trust_remote_code: bool = False) -> Student:
     folder = _folder_of(name)
     path = folder / SETTINGS
     if not path.is_file():
-        return Student(model=ModelConfig(path=name, trust_remote_code=trust_remote_code))
+        plain = Student(model=ModelConfig(path=name, trust_remote_code=trust_remote_code))
+        return _asking(plain, instruction)
     student = Student.parse(read_json(path), f"The student's settings {str(path)!r}")
     # Absolute, for a path relative to `.` could read as a Hub id or a script.
     inside = (folder / MODEL).resolve()
@@ -73,7 +78,28 @@ def read_student(name: str, trust_remote_code: bool = False) -> Student:
             f"{name!r}."
         )
     changes = {"path": str(inside), "revision": None, "trust_remote_code": trust_remote_code}
-    return student.model_copy(update={"model": student.model.model_copy(update=changes)})
+    found = student.model_copy(update={"model": student.model.model_copy(update=changes)})
+    return _asking(found, instruction)
+
+
+def _asking(student: Student, instruction: str | None) -> Student:
+    if instruction is None:
+        return student
+    return student.model_copy(update={"task": {**student.task, "instruction": instruction}})
+
+
+def asked_otherwise(name: str) -> str:
+    """Return a note where `name` is a model out of a run's store, which holds no word of how its task put questions;
+    else nothing."""
+    folder = Path(name).absolute()
+    made = folder.name == MODEL and (folder.parent / RECORD).is_file()
+    if not made or (_folder_of(name) / SETTINGS).is_file():
+        return ""
+    return (
+        f"Note: {name} comes from a run's store, and is asked as the questions of a file are: the question, its "
+        "options and an instruction that fits the file's answers. If its task asked otherwise (an embedded world's questions have "
+        "no instruction, others the one that was set), say how with --instruction ('' for none, as in the world)."
+    )
 
 
 def _folder_of(name: str) -> Path:
