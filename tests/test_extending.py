@@ -26,7 +26,8 @@ from w2sg.steps.inputs import read_labels, read_targets
 folder, methods = Path(sys.argv[1]), json.loads(sys.argv[2])
 (arm,) = (plan := scripted_runs.plan_of(folder, methods)).arms
 store = scripted_runs.run(plan, folder)
-(targets,) = (step for step in scripted_runs.step_of(arm, "targets") if getattr(step.settings, "kind", "") == "majority")
+steps = scripted_runs.step_of(arm, "targets")
+(targets,) = (step for step in steps if getattr(step.settings, "kind", "") == "majority")
 print(json.dumps({
     "learnt": [target.id for target in read_targets(store.folder(targets))],
     "labels": [[label.id, label.unparsed, label.histogram] for label in read_labels(store.folder(arm.labels))],
