@@ -20,8 +20,8 @@ def said(results, *rungs):
 def test_a_first_rung_that_is_shown_to_be_better(results):
     assert said(results, rung(1, 3, 0.60), rung(2, 3, 0.65, (0.01, 0.09)), rung(3, 3, 0.55, (-0.09, -0.01))) == [
         "Of imitation the student of rung 1 of 3 (model-1) is better on the ood items than the last one: 60.0% to "
-        "55.0%, +5.0 points (+1.0 to +9.0). The last one is what is compared and kept: look at the lower one before "
-        "you use it."
+        "55.0%, +5.0 points (+1.0 to +9.0). The last one is what is compared: look at the lower one before you "
+        "use it."
     ]
 
 

@@ -315,7 +315,7 @@ def test_what_the_experiment_was_run_for_stands_before_the_controls_that_are_lef
 def test_a_null_control_that_is_missing_comes_with_the_line_to_add():
     gained = rows(untuned=(2, 10), self_distillation=(1, 5))
     text = judge("t", "ood", "x", gained, reads=True).sentence
-    assert text.endswith("Add `x-shuffled: {like: x, recipe: {shuffle: all}}` to the methods.")
+    assert text.endswith("Add `x-shuffled` to the methods: the name is known, as `{like: x, recipe: {shuffle: all}}`.")
     taken = judge("t", "ood", "x", gained, reads=True, null="x with recipe.shuffle: all").sentence
     assert taken.endswith("Add a row `{like: x, recipe: {shuffle: all}}`.")
 

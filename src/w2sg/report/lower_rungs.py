@@ -22,7 +22,7 @@ def lower_rungs(results: Results) -> Iterator[Note]:
         for method in results.methods(task):
             rungs = [row for row in results.rungs if (row.task, row.method, row.kind) == (task, method, "rung")]
             if len(rungs) > 1 and (said := _better(rungs, stratum)):
-                text = f"{said} The last one is what is compared and kept: look at the lower one before you use it."
+                text = f"{said} The last one is what is compared: look at the lower one before you use it."
                 yield Note(level="note", task=task, text=text)
 
 

@@ -193,9 +193,12 @@ def judge(
 
 
 def _to_add(method: str, null: str) -> str:
-    """What to write into the experiment for a null control that it lacks."""
+    """What to write into the experiment for a null control that it lacks: the name alone where it is free, since that
+    takes the file's own row of the method, where `like` takes a known one of the same name."""
     line = f"{{like: {method}, recipe: {{shuffle: all}}}}"
-    return f"Add `{null}: {line}` to the methods." if null == f"{method}-shuffled" else f"Add a row `{line}`."
+    if null == f"{method}-shuffled":
+        return f"Add `{null}` to the methods: the name is known, as `{line}`."
+    return f"Add a row `{line}`."
 
 
 def _of_null(
