@@ -87,11 +87,22 @@ def default_words(field: FieldInfo) -> str:
         return ""
     if field.default is None:
         return "none"
-    if isinstance(field.default, bool):
-        return f"`{str(field.default).lower()}`"
-    if isinstance(field.default, tuple):
-        return f"`[{', '.join(map(str, field.default))}]`"
-    return f"`{field.default}`" if field.default != "" else "empty"
+    return f"`{flow(field.default)}`" if field.default != "" else "empty"
+
+
+def flow(value: Any) -> str:
+    """A value as YAML on one line; a part whose settings are all at their defaults by its kind alone."""
+    if isinstance(value, BaseModel):
+        named = {name: getattr(value, name) for name in type(value).model_fields}
+        changed = {name: part for name, part in named.items() if part != type(value).model_fields[name].default}
+        kind = {"kind": named["kind"]} if "kind" in named else {}
+        return flow({**kind, **changed} if changed or not kind else named["kind"])
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {flow(part)}" for name, part in value.items()) + "}"
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(flow, value))}]"
+    words = {None: "null", True: "true", False: "false"}
+    return words[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def table(config: type[Config]) -> list[str]:
@@ -133,7 +144,7 @@ def methods() -> list[str]:
     lines += ["```", "", "| name | supervisor | elicit | recipe | schedule |", "|---|---|---|---|---|"]
     for name, changes in {**METHODS, **CONTROLS}.items():
         made = {**PLAIN, **changes}
-        cells = " | ".join(f"`{made[part]}`" for part in ("supervisor", "elicit", "recipe", "schedule"))
+        cells = " | ".join(f"`{flow(made[part])}`" for part in ("supervisor", "elicit", "recipe", "schedule"))
         lines.append(f"| `{name}`{' (control)' if name in CONTROLS else ''} | {cells} |")
     return [*lines, ""]
 

@@ -81,6 +81,9 @@ def test_the_settings_reference_is_fresh() -> None:
     script = ROOT / "scripts" / "settings_reference.py"
     done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert not re.search(r"kind='|\{'|: False", page)  # as YAML says it, not as Python does
+    assert "`[teacher, {kind: teacher, model: {path: zoo/neox}}]`" in page
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.yaml")), ids=lambda path: path.name)

@@ -97,8 +97,9 @@ def asked_otherwise(name: str) -> str:
         return ""
     return (
         f"Note: {name} comes from a run's store, and is asked as the questions of a file are: the question, its "
-        "options and an instruction that fits the file's answers. If its task asked otherwise (an embedded world's questions have "
-        "no instruction, others the one that was set), say how with --instruction ('' for none, as in the world)."
+        "options and an instruction that fits the file's answers. If its task asked otherwise (an embedded world's "
+        "questions have no instruction, others the one that was set), say how with --instruction ('' for none, as in "
+        "the world)."
     )
 
 

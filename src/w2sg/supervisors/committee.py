@@ -53,12 +53,13 @@ class Committee(Supervisor):
 
     def node(self, cast: Cast) -> Node:
         base, name, fit = Node(cast.teacher), Path(cast.teacher.config.path).name, self._fit(cast)
+        several = "s" * (self.experts > 1)
         if self.differ == "seed":
-            experts, what = self._seeds(cast, base, fit), "seeds"
+            experts, what = self._seeds(cast, base, fit), f"seed{several}"
         else:
             unit: Unit = "texts" if self.differ == "texts" else "tokens"
             boosting = BoostingConfig(draw="count", unit=unit, measured="out-of-bag", reweight=False)
-            experts, what = rounds_of(cast, base, fit, boosting, self.experts), f"bags of {self.differ}"
+            experts, what = rounds_of(cast, base, fit, boosting, self.experts), f"bag{several} of {self.differ}"
         if self.combine == "weights":
             return average_step(base, experts, cast.label(f"mean of the weights of {self.experts} {what}, {name}"))
         words = cast.label(f"ensemble of {self.experts} {what}, {name}")
