@@ -62,6 +62,7 @@ def test_a_student_is_made_described_and_asked(words: list[str]) -> None:
     assert card.startswith("---\nlibrary_name: transformers\n")
     for part in ("10 gold questions were kept for the estimate", "12 unanswered questions", "SHA-256", "0.0% to 27"):
         assert part in card
+    assert "imitation-vote learnt from 12 of 12" in card
     fit = json.loads(Path("student/w2sg.json").read_text())
     assert fit["task"]["grader"] == "numeric"
     assert fit["fit"] in card

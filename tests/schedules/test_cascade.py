@@ -109,9 +109,9 @@ def test_every_rung_of_a_cascade_is_graded_and_only_the_last_is_compared(tmp_pat
         (row.rung, row.taught, row.n) for row in results.rewrites
     ]
     page = render(results)
-    for row, rung in zip(results.rewrites, (*cascade.below, cascade), strict=True):
-        assert row.taught == sum(score.taught for score in rung.rewrites)
-        assert f"cascade-alice (rung {row.rung} of 3): what it chose" in page
+    for made, rung in zip(results.rewrites, (*cascade.below, cascade), strict=True):
+        assert made.taught == sum(score.taught for score in rung.rewrites)
+        assert f"cascade-alice (rung {made.rung} of 3): what it chose" in page
 
 
 def test_rungs_may_share_their_questions(tmp_path: Path) -> None:

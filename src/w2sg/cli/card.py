@@ -9,6 +9,7 @@ import yaml
 
 from w2sg.cli.student import CARD, MODEL
 from w2sg.report.results import ComparisonRow, Results, Summary
+from w2sg.report.taught import told
 from w2sg.runs.plan import Arm, Plan
 from w2sg.runs.store import Store
 from w2sg.steps.task import TaskSettings
@@ -26,7 +27,7 @@ def write_card(folder: Path, plan: Plan, arm: Arm, store: Store, results: Result
         "## How to use it",
         _usage(folder),
         "## Data",
-        _data(arm, store),
+        _data(arm, store, results),
         "## Training",
         _training(plan, arm, results),
         "## Provenance",
@@ -101,20 +102,26 @@ def _usage(folder: Path) -> str:
     )
 
 
-def _data(arm: Arm, store: Store) -> str:
+def _data(arm: Arm, store: Store, results: Results) -> str:
     settings = arm.task_step.settings
     assert isinstance(settings, TaskSettings)
     summary = store.record(arm.task_step)["summary"]
     words = {
         "supervise": "gold questions taught the teacher",
         "validate": "gold questions were kept for choosing settings",
-        "transfer": "unanswered questions were labelled by the teacher and taught the student",
+        "transfer": f"unanswered questions were given to the teacher to label; {_taught(arm, results)}",
         "test": "gold questions were kept for the estimate above",
     }
     lines = [f"- {number:,} {words[role.split('-')[0]]} (`{role}`)" for role, number in summary["counts"].items()]
     files = settings.task.all_files()
     lines += [f"- {name}: `{files[name].name}`, SHA-256 `{digest}`" for name, digest in settings.files.items()]
     return "\n".join([*lines, *(f"- {note}" for note in summary["notes"])])
+
+
+def _taught(arm: Arm, results: Results) -> str:
+    """How many of the questions the student learnt from; a cascade, on every rung."""
+    rows = [row for row in results.taught if (row.task, row.method) == (arm.task, arm.method)]
+    return ", ".join(told(row) for row in rows) or "how many taught the student is not known"
 
 
 def _training(plan: Plan, arm: Arm, results: Results) -> str:
