@@ -146,6 +146,8 @@ def test_results_that_are_not_there_or_not_ours(told: Callable[..., str]) -> Non
     assert "99" in told("report", "other")
     Path("other/results.json").write_text("{")
     assert "damaged" in told("report", "other")
+    assert "damaged" in told("ls", "other")
+    Path("other/results.json").unlink()
     assert "no finished steps" in told("ls", "other")
 
 
