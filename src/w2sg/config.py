@@ -124,6 +124,17 @@ def fingerprint(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()[:16]
 
 
+def parts_of(part: object) -> Iterator[object]:
+    """Yield `part` and, where it is made of settings or a list of them, all that it is made of, however deep."""
+    yield part
+    if isinstance(part, Config):
+        for name in type(part).model_fields:
+            yield from parts_of(getattr(part, name))
+    elif isinstance(part, list | tuple):
+        for one in part:
+            yield from parts_of(one)
+
+
 def each(parts: Mapping[Key, Any], make: Callable[[Key, Any], Made]) -> dict[Key, Made]:
     """Return what `make` makes of every key and part; for validators.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from tiny_boosting import CPU, boosted, made, rounds, sums_cast
+from tiny_boosting import CPU, boosted, made, rounds
 from w2sg.ensemble.distribution import equal_weights
 from w2sg.ensemble.expert_weight import weighted_error
 from w2sg.errors import DataError, ModelError
@@ -34,17 +33,6 @@ from w2sg.storage import write_rows
 from w2sg.supervisors.boosted import Boosted
 from w2sg.supervisors.committee import Committee
 from w2sg.supervisors.single import Teacher
-
-
-@pytest.fixture(scope="module")
-def cast(tiny_model: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Cast:
-    return sums_cast(tmp_path_factory.mktemp("data"), tiny_model("llama"))
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """One store for all tests of the module: steps that they share run once."""
-    return Store(tmp_path_factory.mktemp("store"))
 
 
 def test_two_rounds_leave_all_that_there_is_to_know(cast: Cast, store: Store) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tiny_boosting import CPU, boosted, made, rounds, sums_cast
+from tiny_boosting import CPU, boosted, made, rounds
 from w2sg.ensemble.config import BoostingConfig
 from w2sg.errors import ConfigError, ModelError
 from w2sg.models.base import silent
@@ -25,17 +24,6 @@ from w2sg.steps.ensemble import ensemble_step
 from w2sg.steps.inputs import MODEL
 from w2sg.steps.model import Node
 from w2sg.supervisors.boosted import Boosted
-
-
-@pytest.fixture(scope="module")
-def cast(tiny_model: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Cast:
-    return sums_cast(tmp_path_factory.mktemp("data"), tiny_model("llama"))
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """One store for all tests of the module: steps that they share run once."""
-    return Store(tmp_path_factory.mktemp("store"))
 
 
 def settings_of(cast: Cast, retries: int, experts: int = 2) -> list[BoostSettings]:

