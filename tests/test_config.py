@@ -77,6 +77,17 @@ def test_a_malformed_override_is_a_config_error(setting: str) -> None:
         override({"seeds": [0]}, [setting])
 
 
+def test_the_faults_of_all_malformed_overrides_are_told_at_once() -> None:
+    with pytest.raises(ConfigError) as told:
+        override({"seeds": [0]}, ["epochs", "name=good", "a=[1", "seeds.x=1"])
+    words = str(told.value)
+    assert words.startswith("3 problems: The setting 'epochs' must have the form key=value")
+    assert "The value in 'a=[1' is not valid YAML" in words
+    assert "The setting 'seeds.x=1' goes through 'seeds'" in words
+    assert words.endswith("Give the list as a whole: seeds=[...].")
+    assert "name" not in words
+
+
 @given(st.text(), st.text())
 def test_overrides_never_fail_otherwise(key: str, value: str) -> None:
     with contextlib.suppress(ConfigError):

@@ -252,35 +252,47 @@ def override(data: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]
     """Return `data` with every `a.b.c=value` of `settings` put in its place; values are read as YAML.
 
     Raises:
-        ConfigError: a setting has no `=`, no key, a value that is not YAML, or a path through a non-mapping.
+        ConfigError: some settings have no `=`, no key, a value that is not YAML, or a path through a non-mapping; it
+            names the fault of each.
     """
+    result: dict[str, Any] = _copy(data)
+    faults: list[str] = []
+    for setting in settings:
+        try:
+            _put(result, setting)
+        except ConfigError as error:
+            faults.append(str(error))
+    if faults:
+        raise ConfigError((f"{len(faults)} problems: " if len(faults) > 1 else "") + " ".join(faults))
+    return result
+
+
+def _put(data: dict[str, Any], setting: str) -> None:
+    """Put one `a.b.c=value` in its place in `data`."""
     import yaml
 
-    result: dict[str, Any] = _copy(data)
-    for setting in settings:
-        key, sign, text = setting.partition("=")
-        parts = key.strip().split(".")
-        if not sign or not all(parts):
-            raise ConfigError(f"The setting {setting!r} must have the form key=value or outer.inner=value.")
-        try:
-            value = yaml.safe_load(text)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise ConfigError(f"The value in {setting!r} is not valid YAML: {' '.join(str(error).split())}") from None
-        _refuse_odd(value, f"The value in {setting!r}")
-        place = result
-        for depth, part in enumerate(parts[:-1]):
-            inner = place.setdefault(part, {})
-            if inner is None:
-                inner = place[part] = {}
-            if not isinstance(inner, dict):
-                where = ".".join(parts[: depth + 1])
-                whole = f" Give the list as a whole: {where}=[...]." if isinstance(inner, list) else ""
-                raise ConfigError(
-                    f"The setting {setting!r} goes through {where!r}, which is {inner!r}, not a mapping.{whole}"
-                )
-            place = inner
-        place[parts[-1]] = value
-    return result
+    key, sign, text = setting.partition("=")
+    parts = key.strip().split(".")
+    if not sign or not all(parts):
+        raise ConfigError(f"The setting {setting!r} must have the form key=value or outer.inner=value.")
+    try:
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"The value in {setting!r} is not valid YAML: {' '.join(str(error).split())}.") from None
+    _refuse_odd(value, f"The value in {setting!r}")
+    place = data
+    for depth, part in enumerate(parts[:-1]):
+        inner = place.setdefault(part, {})
+        if inner is None:
+            inner = place[part] = {}
+        if not isinstance(inner, dict):
+            where = ".".join(parts[: depth + 1])
+            whole = f" Give the list as a whole: {where}=[...]." if isinstance(inner, list) else ""
+            raise ConfigError(
+                f"The setting {setting!r} goes through {where!r}, which is {inner!r}, not a mapping.{whole}"
+            )
+        place = inner
+    place[parts[-1]] = value
 
 
 def _refuse_odd(value: Any, where: str, above: tuple[int, ...] = ()) -> None:

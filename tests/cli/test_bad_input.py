@@ -95,6 +95,7 @@ def test_settings(told: Callable[..., str], changes: dict[str, object], words: s
         (("--set", "nonsense"), "key=value"),
         (("--set", "student_fit.epochs=[1"), "not valid YAML"),
         (("--set", "name.x=1"), "goes through 'name'"),
+        (("--set", "nonsense", "student_fit.epochs=[1", "name.x=1"), "3 problems: The setting 'nonsense'"),
         (("--set", "student_fit.epochs=many"), "student_fit.epochs"),
         (("--seeds", "first"), "no seed"),
         (("--sedes", "1"), "sedes"),
