@@ -45,8 +45,43 @@ def watched(terminal: bool) -> str:
 def test_a_terminal_shows_bars_with_notes() -> None:
     shown = watched(terminal=True)
     assert "loss 1.25" in shown
-    assert "all 2 steps" in shown
+    assert "0 of 2 steps" in shown
+    assert "2 of 2 steps" in shown
     assert "The disk is full." in shown
+
+
+LABEL = "world-knowledge · training texts of alice-no-uncertainty (rung 1 of 2) for neox (seed 3)"
+
+
+def lines(width: int) -> list[str]:
+    """Return what a terminal of this width shows in the middle of a long step with a long name."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, record=True)
+    bars = Bars({}, console)
+    step = Step("task", Number(number=1), {}, LABEL)
+    bars.begin(40, reused=0)
+    bars.step_begins(step)
+    bars.step_moves(step, 424, 1000, "1,234 tokens/s")
+    for task in bars._progress.tasks:
+        bars._progress.update(task.id, left=12 * 60 + 5)
+    console.print(bars._progress)
+    return console.export_text().splitlines()[1:]
+
+
+@pytest.mark.parametrize(
+    ("width", "label"),
+    [(200, LABEL), (120, 45), (80, 40), (79, 50), (60, 35), (40, 15)],
+    ids=lambda part: str(part)[:5],
+)
+def test_label_share_and_time_left_are_readable_at_any_width(width: int, label: str | int) -> None:
+    whole, step = lines(width)
+    assert all(len(line) <= width for line in (whole, step))
+    assert whole.startswith("0 of 40 steps")
+    assert "  1% 12 min 05 s left" in whole  # without estimates all steps are alike
+    assert step.startswith(label if isinstance(label, str) else LABEL[:label])
+    assert ("…" in step.split("42%")[0]) == (isinstance(label, int))
+    assert "42% 12 min 05 s left" in step
+    assert ("━" in step) == (width >= 80)
+    assert ("1,234 tokens/s" in step) == (width >= 120)
 
 
 def test_a_file_gets_a_line_per_step_and_no_control_signs() -> None:
@@ -73,5 +108,5 @@ def test_the_time_left_follows_the_expected_work_not_the_count() -> None:
     for step in many[:9]:
         bars.step_begins(step)
         bars.step_ends(step)
-    (whole,) = (task for task in bars._progress.tasks if "all 10" in task.description)
+    (whole,) = (task for task in bars._progress.tasks if "of 10 steps" in task.description)
     assert whole.completed == pytest.approx(90)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 from rich.text import Text
 
 if TYPE_CHECKING:
     from rich.progress import Task
+    from rich.table import Table
 
     from w2sg.steps.base import Step
 
 _SHARE = 1000
 """A step's bar counts thousandths: its own unit is in its note."""
+_ROOM_FOR_ALL, _ROOM_FOR_A_BAR = 120, 80
+"""Columns of the terminal from which everything is shown, and from which a short bar is."""
 
 
 def clock(seconds: float) -> str:
@@ -38,6 +42,40 @@ class _Left(ProgressColumn):
         return Text("" if left is None else f"{clock(left)} left", style="progress.remaining")
 
 
+class _Words(ProgressColumn):
+    """What a bar is about, or its note: all that gives way where the line is too long, cut with an ellipsis."""
+
+    def __init__(self, note: bool = False) -> None:
+        super().__init__()
+        self._note = note
+
+    def render(self, task: Task) -> Text:
+        said, style = (task.fields["note"], "dim") if self._note else (task.description, "")
+        return Text(said, style, no_wrap=True, overflow="ellipsis")
+
+
+class _Lines(Progress):
+    """Bars that show as much as the terminal is wide for, also when it changes. What is done of what, its share and the
+    time left stay in any; the time gone and the note go first, then the bar, which tells no more than the share."""
+
+    def __init__(self, console: Console) -> None:
+        self._shown_on = console  # Progress asks for its lines before it has a console itself
+        super().__init__(console=console, disable=not console.is_terminal, transient=True)
+
+    def make_tasks_table(self, tasks: Iterable[Task]) -> Table:
+        """Return the lines of the bars."""
+        width = self._shown_on.width
+        whole = Column(no_wrap=True)
+        share = TextColumn("{task.percentage:>3.0f}%", table_column=whole)
+        self.columns = (_Words(), share, _Left(whole))
+        if width >= _ROOM_FOR_A_BAR:
+            bar = BarColumn(bar_width=24 if width >= _ROOM_FOR_ALL else 10, table_column=whole)
+            self.columns = (_Words(), bar, share, _Left(whole))
+        if width >= _ROOM_FOR_ALL:
+            self.columns += (TimeElapsedColumn(whole), _Words(note=True))
+        return super().make_tasks_table(tasks)
+
+
 class Bars:
     """Watches a run (see `runs.runner.Watcher`). `expected` holds estimated seconds by step: they decide how much of
     the whole a step is, so that the time left is reckoned from work, not from a count of unequal steps."""
@@ -45,16 +83,7 @@ class Bars:
     def __init__(self, expected: Mapping[str, float], console: Console | None = None) -> None:
         self._expected = expected
         self._console = console or Console(stderr=True)
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            _Left(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}", style="dim", markup=False),
-            console=self._console,
-            disable=not self._console.is_terminal,
-            transient=True,
-        )
+        self._progress = _Lines(self._console)
         self._tasks: dict[str, TaskID] = {}
         self._began: dict[str, float] = {}
         self._fraction: dict[str, float] = {}
@@ -79,7 +108,7 @@ class Bars:
             return
         again = f", {reused} found done and kept" if reused else ""
         self._console.print(f"{steps} steps to do{again}.", highlight=False)
-        self._whole = self._progress.add_task(f"all {steps} steps", total=_SHARE, note="", left=None)
+        self._whole = self._progress.add_task(f"0 of {steps} steps", total=_SHARE, note="", left=None)
 
     def step_begins(self, step: Step) -> None:
         """Open the step's bar."""
@@ -131,10 +160,14 @@ class Bars:
         if self._whole is None:
             return
         running = sum(self._weight(name) * share for name, share in self._fraction.items())
-        everything = max(sum(self._expected.values()), self._work_done + running, 1e-9)
+        expected = sum(self._expected.values()) or self._total
+        everything = max(expected, self._work_done + running, 1e-9)
         share = min(1.0, (self._work_done + running) / everything)
         spent = time.monotonic() - self._start
         left = spent / share - spent if share > 0.01 else None
         self._progress.update(
-            self._whole, completed=round(share * _SHARE), left=left, note=f"{self._ended}/{self._total}"
+            self._whole,
+            completed=round(share * _SHARE),
+            left=left,
+            description=f"{self._ended} of {self._total} steps",
         )
