@@ -12,10 +12,11 @@ import torch
 
 from markov import END, build_chain
 from tiny_ensembles import CPU
+from w2sg.decode.choices import option_probabilities
 from w2sg.decode.config import SamplingConfig
 from w2sg.decode.prefixes import Prefixes
 from w2sg.decode.sampling import Request, sample
-from w2sg.decode.score import TextScore, choice_scores, score
+from w2sg.decode.score import TextScore, score
 from w2sg.errors import ModelError
 from w2sg.models import loading
 from w2sg.models.base import EnsembleConfig, Mixture, ModelConfig, RuntimeConfig
@@ -193,9 +194,9 @@ def test_two_families_of_the_zoo_answer_together(real: LanguageModel) -> None:
 
 def test_the_score_of_the_greedy_answer_beats_its_neighbours(real: LanguageModel) -> None:
     (row,) = answers(real, GREEDY, QUESTIONS[:1])
-    totals = choice_scores(real, ask(QUESTIONS[0]), [row.text, row.text[::-1], ""], CPU)
+    (chances,) = option_probabilities(real, [(ask(QUESTIONS[0]), [row.text, row.text[::-1], ""])], CPU)
     assert row.text
-    assert totals[0] == max(totals)
+    assert chances.argmax() == 0
 
 
 def test_bytes_add_up_to_one_and_branching_caches_change_nothing(real: LanguageModel) -> None:

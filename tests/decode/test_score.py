@@ -12,9 +12,10 @@ import torch
 
 from tiny_ensembles import CPU, adapter_ensemble, model_ensemble
 from w2sg.decode import score as scoring
+from w2sg.decode.choices import Normalisation, normalised, option_probabilities
 from w2sg.decode.config import SamplingConfig
 from w2sg.decode.sampling import Request, sample
-from w2sg.decode.score import choice_scores, likeliest, score
+from w2sg.decode.score import likeliest, score
 from w2sg.errors import ModelError
 from w2sg.models import hf, loading
 from w2sg.models.base import ModelConfig
@@ -130,18 +131,24 @@ def test_greedy_tokens_score_highest(case: tuple[LanguageModel, list[LanguageMod
     assert len(score(model, texts, CPU, end=False)[1].dissents) == len(model.response_ids("apples")) - 1
 
 
-def test_choices_and_their_normalisations(case: tuple[LanguageModel, list[LanguageModel], np.ndarray]) -> None:
-    model, choices = case[0], ["true", "false", "I cannot say that"]
-    totals = [found.total for found in score(model, [(ASKED, choice) for choice in choices], CPU)]
-    priors = [found.total for found in score(model, [(ask(""), choice) for choice in choices], CPU)]
-    lengths = [len(model.response_ids(choice)) for choice in choices]
-    assert choice_scores(model, ASKED, choices, CPU) == pytest.approx(totals)
-    by_token = [total / length for total, length in zip(totals, lengths, strict=True)]
-    assert choice_scores(model, ASKED, choices, CPU, "tokens") == pytest.approx(by_token)
-    less = [total - prior for total, prior in zip(totals, priors, strict=True)]
-    assert choice_scores(model, ASKED, choices, CPU, "prior", ask("")) == pytest.approx(less)
+def test_options_and_their_normalisations(case: tuple[LanguageModel, list[LanguageModel], np.ndarray]) -> None:
+    """Of an ensemble, an option's score is the sum of the logarithms of its mixed distributions, token by token."""
+    model, options, prior = case[0], ["true", "false", "I cannot say that"], ask("Answer:")
+    totals = np.array([found.total for found in score(model, [(ASKED, option) for option in options], CPU)])
+    unasked = np.array([found.total for found in score(model, [(prior, option) for option in options], CPU)])
+    lengths = np.array([len(model.response_ids(option)) for option in options])
+    wanted: dict[Normalisation, np.ndarray] = {
+        "none": totals, "tokens": totals / lengths, "prior": totals - unasked
+    }  # fmt: skip
+    questions = [(ASKED, options), (prior, options[:2])]
+    for how, logs in wanted.items():
+        first, second = option_probabilities(model, questions, CPU, normalise=how, prior=prior)
+        assert first == pytest.approx(normalised(logs), rel=1e-4)
+        assert len(second) == 2
+        assert second.sum() == pytest.approx(1)
+    assert second == pytest.approx([0.5, 0.5])  # asked nothing, the prior leaves nothing
     with pytest.raises(ValueError, match="need the prompt"):
-        choice_scores(model, ASKED, choices, CPU, "prior")
+        option_probabilities(model, questions, CPU, normalise="prior")
 
 
 def test_what_does_not_fit_is_refused(tiny_model: TinyModel) -> None:

@@ -108,7 +108,7 @@ def test_probabilities_over_options_by_hand() -> None:
 
 
 def test_options_of_a_language_model_are_scored_as_one_by_one() -> None:
-    from w2sg.decode.score import choice_scores
+    from w2sg.decode.score import score
 
     model = load(ModelConfig(path="zoo/nano"), CPU)
     assert isinstance(model, LanguageModel)
@@ -117,7 +117,7 @@ def test_options_of_a_language_model_are_scored_as_one_by_one() -> None:
     found = option_probabilities(model, questions, CPU, lambda done, *_: told.append(done))
     assert told == [2]
     for chances, (prompt, options) in zip(found, questions, strict=True):
-        naive = np.exp(choice_scores(model, prompt, options, CPU))
+        naive = np.exp([score(model, [(prompt, option)], CPU)[0].total for option in options])
         assert chances == pytest.approx(naive / naive.sum(), rel=1e-4)
 
 

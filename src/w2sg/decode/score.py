@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -29,7 +29,6 @@ from w2sg.records import Prompt, SoftTargets
 _ELEMENTS = 1 << 26
 """Logits computed at once, over texts, places, experts and vocabulary."""
 
-Normalisation = Literal["none", "tokens", "prior"]
 Pair = tuple[Sequence[int], Sequence[int]]
 """The ids of a prompt and of a response."""
 Found = TypeVar("Found")
@@ -52,6 +51,11 @@ class TextScore:
     def total(self) -> float:
         """The log-probability of the whole response."""
         return sum(self.log_probabilities)
+
+    @property
+    def mean(self) -> float:
+        """The mean log-probability of its tokens."""
+        return self.total / len(self.log_probabilities)
 
 
 def score(
@@ -130,36 +134,6 @@ def _in_batches(
             numbers, order = order[-count:], order[:-count]
             results.update(zip(numbers, work(model, [pairs[number] for number in numbers]), strict=True))
     return [results[number] for number in range(len(pairs))]
-
-
-def choice_scores(
-    model: LanguageModel,
-    prompt: Prompt,
-    choices: Sequence[str],
-    runtime: RuntimeConfig,
-    normalise: Normalisation = "none",
-    prior: Prompt | None = None,
-) -> list[float]:
-    """Return a score for each choice as the response to `prompt`; the largest is the model's answer.
-
-    Args:
-        normalise: `none`: the response's log-probability; `tokens`: divided by the number of its tokens; `prior`:
-            less its log-probability as the response to `prior`, so that choices are not favoured for being common.
-        prior: a prompt that does not ask the question.
-
-    Raises:
-        ModelError: a text does not fit the model's context, or the memory runs out.
-        ValueError: `prior` is to be used and not given.
-    """
-    found = score(model, [(prompt, choice) for choice in choices], runtime)
-    if normalise == "tokens":
-        return [one.total / len(one.log_probabilities) for one in found]
-    if normalise == "none":
-        return [one.total for one in found]
-    if prior is None:
-        raise ValueError("scores less those of a prior need the prompt of the prior")
-    before = score(model, [(prior, choice) for choice in choices], runtime)
-    return [one.total - other.total for one, other in zip(found, before, strict=True)]
 
 
 def _width(model: LanguageModel) -> int:

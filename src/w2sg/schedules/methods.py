@@ -92,6 +92,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "cascade-imitation": {"schedule": "cascade"},
     "ensemw2s": {"supervisor": "boosted"},
     "ensemw2s-soft": {"supervisor": "boosted", "recipe": _SOFT},
+    "ensemw2s-likeliest": {"supervisor": {"kind": "boosted", "answers": "likeliest"}},
     "ensemw2s-uniform": {"supervisor": {"kind": "boosted", "weights": "uniform"}},
     "ensemw2s-experts": {"supervisor": "boosted", "schedule": "as-is"},
     "ensemw2s-chosen": {"supervisor": {"kind": "boosted", "choose": "validate"}},
@@ -142,13 +143,14 @@ PAPER: dict[str, dict[str, Any]] = {
 }
 """What parts of the named methods are under the preset `paper`, by kind (Wu et al. 2025 and the authors' settings;
 for boosting Agrawal et al. 2024).
-Controls stay as they are: they are ours; and so does what ensembles are asked for (`DECODED`). Two things an experiment
-has to say itself: the address of the helper that wrote the published statements (`statement: {kind: endpoint, ...}`),
-and, for tasks with free answers, clustering by embeddings."""
+Controls stay as they are: they are ours; and so do an ensemble's labels and what is learnt of them (`DECODED`). Two
+things an experiment has to say itself: the address of the helper that wrote the published statements (`statement:
+{kind: endpoint, ...}`), and, for tasks with free answers, clustering by embeddings."""
 
 DECODED = ("boosted", "boosted-classifier", "committee", "families")
-"""Supervisors that are asked for their labels as without the preset: published EnsemW2S decodes greedily, and what it
-is measured against is labelled alike. The one sample at temperature 0.6 is Wu et al.'s, of a single teacher."""
+"""Supervisors whose labels are drawn and learnt as without the preset: published EnsemW2S decodes greedily, and what it
+is measured against is labelled alike. The one sample at temperature 0.6, and that unreadable ones are learnt, is Wu et
+al.'s, of a single teacher."""
 
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -209,7 +211,8 @@ def _base(like: str, preset: str, rows: Rows, above: tuple[str, ...]) -> dict[st
         made = {**PLAIN, **_KNOWN[like]}
         if preset != "paper" or like not in METHODS:
             return made
-        kept = {"elicit": made["elicit"]} if _mapping(made["supervisor"])["kind"] in DECODED else {}
+        decoded = _mapping(made["supervisor"])["kind"] in DECODED
+        kept = {part: made[part] for part in ("elicit", "recipe")} if decoded else {}
         return {**{part: _published(part, settings) for part, settings in made.items()}, **kept}
     if rows.get(like) and like != above[-1]:
         return _made(like, rows[like], preset, rows, above)

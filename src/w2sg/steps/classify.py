@@ -1,30 +1,34 @@
-"""The step in which an ensemble of classifiers answers choice questions: s(c | x) = sum_t alpha_t p_t(c | x) over the
-options (EnsemW2S, Agrawal et al. 2024, section 2), or a weighted vote; the answer is the option with the largest s.
+"""The step in which a model answers choice questions by choosing among the options, the one with the largest s(c | x).
 
-An expert is a language model, and p_t(c | x) the probability of the response that gives option c, over the sum of all
-options'. The whole responses are compared, and then mixed: unlike where next-token distributions are mixed while text
-is generated (`models.mixture`).
+An ensemble of classifiers has s(c | x) = sum_t alpha_t p_t(c | x) (EnsemW2S, Agrawal et al. 2024, section 2), or a
+weighted vote. An expert is a language model, and p_t(c | x) the probability of the response that gives option c, over
+the sum of all options'; the whole responses are compared, and then mixed. A model that writes text has as s(c | x) that
+probability itself, under the distributions that it samples from: of an ensemble, those mixed token by token
+(`models.mixture`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from w2sg.config import Config, added
+from w2sg.decode.choices import Normalisation, Question, option_probabilities
 from w2sg.decode.config import SamplingConfig
 from w2sg.ensemble.combine import mix
+from w2sg.models.base import Progress
 from w2sg.models.ensemble import read_ensemble
-from w2sg.records import Response, Role, Row, ask
+from w2sg.records import Prompt, Response, Role, Row, ask
 from w2sg.seeding import stream
 from w2sg.steps.base import Outcome, Step, Workspace
 from w2sg.steps.inputs import MODEL, RESPONSES, read_examples
-from w2sg.steps.model import Combine, ModelRef, Node
-from w2sg.steps.replies import counted
+from w2sg.steps.model import Combine, Likeliest, ModelRef, Node, load
+from w2sg.steps.replies import beginning_at, counted
 from w2sg.steps.slices import Slice, in_slice
 from w2sg.steps.task import task_of
 from w2sg.storage import read_json, read_rows, remove_folder, write_json, write_rows
@@ -32,6 +36,13 @@ from w2sg.tasks.options import option_responses
 
 SHARES = "shares.jsonl"
 _SCORED = "scored"
+_CHUNK = 512
+"""Questions that a killed run of a model that writes text may have to ask again."""
+_NORMALISE: dict[Likeliest, Normalisation] = {
+    "likeliest": "none",
+    "likeliest-per-token": "tokens",
+    "likeliest-over-prior": "prior",
+}
 
 Floats = NDArray[np.float64]
 
@@ -45,8 +56,8 @@ class ClassifySettings(Config):
     """The roles whose questions are answered."""
     sampling: SamplingConfig
     """How many responses, and how they are drawn from the options' shares."""
-    combine: Combine
-    """How the experts are combined."""
+    combine: Combine | Likeliest
+    """How the experts are combined, or by what a model that writes text chooses."""
     seed: int
     """The root of the random streams; 0 where nothing is drawn."""
     slice: Slice | None = added(None)
@@ -55,7 +66,7 @@ class ClassifySettings(Config):
 
 @dataclass(frozen=True, slots=True)
 class Shares(Row):
-    """What the ensemble gives each option of a question: s(c | x), normalised to sum 1."""
+    """What the model gives each option of a question: s(c | x), normalised to sum 1."""
 
     id: str
     shares: tuple[float, ...]
@@ -95,11 +106,10 @@ def run(step: Step, work: Workspace) -> Outcome:
     examples = in_slice(read_examples(work.parents["task"], settings.roles), settings.slice)
     options = [option_responses(task, example) for example in examples]
     prompts = [ask(task.prompt(example)) for example in examples]
-    by_expert, weights = _scores(settings, work, list(zip(prompts, options, strict=True)))
-    shares_NC = combined(by_expert, weights, settings.combine) if examples else np.zeros((0, 0))
+    shares, experts = _shares(settings, work, list(zip(prompts, options, strict=True)), ask(task.mark))
     found = [
         Shares(example.id, tuple(map(float, row[: len(own)])))
-        for example, own, row in zip(examples, options, shares_NC, strict=True)
+        for example, own, row in zip(examples, options, shares, strict=True)
     ]
     write_rows(work.folder / SHARES, found)
 
@@ -112,32 +122,58 @@ def run(step: Step, work: Workspace) -> Outcome:
     remove_folder(work.folder / _SCORED)
     outcome = counted(work.folder)
     confidence = float(np.mean([max(one.shares) for one in found])) if found else None
-    return Outcome({**outcome.summary, "experts": len(weights), "mean_share": confidence}, outcome.cost)
+    return Outcome({**outcome.summary, "experts": experts, "mean_share": confidence}, outcome.cost)
+
+
+def _shares(
+    settings: ClassifySettings, work: Workspace, questions: Sequence[Question], unasked: Prompt
+) -> tuple[Sequence[Floats], int]:
+    """Return s(c | x), question by question, and of how many experts.
+
+    Args:
+        unasked: the prompt that does not ask.
+    """
+    if not questions:
+        return [], 0
+    if settings.combine == "probability" or settings.combine == "vote":
+        by_expert, weights = _scores(settings, work, questions)
+        return list(combined(by_expert, weights, settings.combine)), len(weights)
+    model = load(settings.model, work)
+    found: list[Floats] = []
+    for start in range(0, len(questions), _CHUNK):
+        some, tell = questions[start : start + _CHUNK], beginning_at(work.progress, start, len(questions))
+        how = _NORMALISE[settings.combine]
+        score = partial(option_probabilities, model, some, work.runtime, tell, how, unasked)
+        found += _kept(work.folder / _SCORED / f"{start:09d}.json", score)
+    return found, int(getattr(getattr(model, "model", None), "count", 1))
+
+
+def _kept(path: Path, score: Callable[[], list[Floats]]) -> list[Floats]:
+    """Return scores from a file, which is written if it is not there."""
+    if not path.exists():
+        write_json(path, [list(map(float, row)) for row in score()])
+    return [np.array(row) for row in read_json(path)]
 
 
 def _scores(
-    settings: ClassifySettings, work: Workspace, questions: Sequence[tuple[tuple[object, ...], Sequence[str]]]
+    settings: ClassifySettings, work: Workspace, questions: Sequence[Question]
 ) -> tuple[list[list[Floats]], list[float]]:
     """Return each expert's probabilities of the options, question by question, and the experts' weights. One expert is
     in memory at a time, and its scores are kept until the step is done."""
-    from w2sg.decode.choices import option_probabilities
-    from w2sg.models.loading import load
+    from w2sg.models.loading import load as load_expert
 
     folder = work.parents["model"] / MODEL
     ensemble = read_ensemble(folder)
     found: list[list[Floats]] = []
     total = len(ensemble.experts) * len(questions)
     for number, expert in enumerate(ensemble.experts):
-        path: Path = work.folder / _SCORED / f"{expert.path}.json"
-        if not path.exists():
+        tell = beginning_at(work.progress, number * len(questions), total)
 
-            def tell(done: int, _: int, note: str = "", before: int = number * len(questions)) -> None:
-                work.progress(before + done, total, note)
+        def asked(name: str = expert.path, tell: Progress = tell) -> list[Floats]:
+            model = load_expert(settings.model.config, work.runtime, folder / name)
+            return option_probabilities(model, questions, work.runtime, tell)
 
-            model = load(settings.model.config, work.runtime, folder / expert.path)
-            chances = option_probabilities(model, questions, work.runtime, tell)  # type: ignore[arg-type]
-            write_json(path, [list(map(float, row)) for row in chances])
-        found.append([np.array(row) for row in read_json(path)])
+        found.append(_kept(work.folder / _SCORED / f"{expert.path}.json", asked))
     return found, list(ensemble.weights)
 
 

@@ -49,15 +49,20 @@ class ModelRef(Config):
 Combine = Literal["probability", "vote"]
 """How classifiers are combined: by the weighted sum of their probabilities of each option, or of their votes."""
 
+Likeliest = Literal["likeliest", "likeliest-per-token", "likeliest-over-prior"]
+"""Which option a model that writes text chooses: the one whose whole response is likeliest (of an ensemble: by the sum
+of the mixture's log-probabilities), per token, or over its likelihood where nothing is asked."""
+
 
 @dataclass(frozen=True)
 class Node:
     """A model in the graph: the checkpoint, and the fit step that tuned it (None: untouched). Where `classifies` is
-    set, it is an ensemble of classifiers, so combined: asked a question, it chooses one of the options."""
+    set, it chooses one of a question's options instead of writing: as an ensemble of classifiers, so combined, or by
+    how likely it finds each of them."""
 
     ref: ModelRef
     tuned: Step | None = None
-    classifies: Combine | None = None
+    classifies: Combine | Likeliest | None = None
 
     def parents(self) -> dict[str, Step]:
         """Return the node's part in a step's parents."""

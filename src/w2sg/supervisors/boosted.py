@@ -25,10 +25,10 @@ from w2sg.steps.ensemble import Weights, ensemble_step
 from w2sg.steps.model import ModelRef, Node
 from w2sg.steps.sample import sample_step
 from w2sg.steps.task import laid_out
-from w2sg.supervisors.base import Supervisor
+from w2sg.supervisors.base import Writer
 
 
-class Boosted(Supervisor):
+class Boosted(Writer):
     """Experts boosted on the gold of `supervise`, as one model. Fewer experts are the first of more, and cost nothing
     once those are made."""
 
@@ -64,7 +64,7 @@ class Boosted(Supervisor):
             raise ValueError("after a failed expert there is none to train from: set warm to false, or retries to 0")
         return self
 
-    def node(self, cast: Cast) -> Node:
+    def made(self, cast: Cast) -> Node:
         ref = cast.teacher
         if self.model is not None:
             ref = ModelRef.of(self.model, cast.teacher.content.get("dtype", "auto"))

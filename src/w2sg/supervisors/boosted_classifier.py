@@ -22,8 +22,7 @@ from w2sg.steps.boost_classes import ClassBoostSettings, class_boost_step
 from w2sg.steps.cast import Cast
 from w2sg.steps.ensemble import Weights, ensemble_step
 from w2sg.steps.model import Combine, ModelRef, Node
-from w2sg.steps.task import laid_out
-from w2sg.supervisors.base import Supervisor
+from w2sg.supervisors.base import Supervisor, check_options
 
 
 class BoostedClassifier(Supervisor):
@@ -56,13 +55,7 @@ class BoostedClassifier(Supervisor):
         Raises:
             ConfigError: the task's questions have no options, or the base is an ensemble.
         """
-        task = laid_out(cast.task)
-        if task.grader.name != "choice":
-            raise ConfigError(
-                f"The questions of the task {cast.name!r} have no options ({task.grader.name} answers), so there is "
-                "nothing to choose among. Use the supervisor 'boosted', which boosts on answer tokens, or a task with "
-                "`choices`."
-            )
+        check_options(cast, "Use the supervisor 'boosted', which boosts on answer tokens")
         ref = cast.teacher
         if self.model is not None:
             ref = ModelRef.of(self.model, cast.teacher.content.get("dtype", "auto"))

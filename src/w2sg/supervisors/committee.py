@@ -20,11 +20,11 @@ from w2sg.steps.cast import Cast
 from w2sg.steps.ensemble import ensemble_step
 from w2sg.steps.fit import fit_step
 from w2sg.steps.model import Node
-from w2sg.supervisors.base import Supervisor
+from w2sg.supervisors.base import Writer
 from w2sg.supervisors.boosted import rounds_of
 
 
-class Committee(Supervisor):
+class Committee(Writer):
     """Teachers tuned on the gold of `supervise`, all with the same weight."""
 
     kind: Literal["committee"] = "committee"
@@ -51,7 +51,7 @@ class Committee(Supervisor):
             raise ValueError("averaged weights are one model, with nothing to mix: leave mixture out")
         return self
 
-    def node(self, cast: Cast) -> Node:
+    def made(self, cast: Cast) -> Node:
         base, name, fit = Node(cast.teacher), Path(cast.teacher.config.path).name, self._fit(cast)
         several = "s" * (self.experts > 1)
         if self.differ == "seed":

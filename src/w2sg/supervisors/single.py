@@ -11,17 +11,17 @@ from w2sg.recipes.gold import gold_targets
 from w2sg.steps.cast import Cast
 from w2sg.steps.fit import fit_step
 from w2sg.steps.model import ModelRef, Node
-from w2sg.supervisors.base import Supervisor
+from w2sg.supervisors.base import Writer
 
 
-class Teacher(Supervisor):
+class Teacher(Writer):
     """The weak model, tuned on the gold of `supervise`; an ensemble, whose experts are tuned already, as it is."""
 
     kind: Literal["teacher"] = "teacher"
     model: ModelConfig | None = added(None)
     """Which model; the experiment's teacher when not given."""
 
-    def node(self, cast: Cast) -> Node:
+    def made(self, cast: Cast) -> Node:
         untuned, who = Node(cast.teacher), "the teacher"
         if self.model is not None:
             untuned = Node(ModelRef.of(self.model, cast.teacher.content.get("dtype", "auto")))
@@ -32,10 +32,10 @@ class Teacher(Supervisor):
         return fit_step(untuned, targets, cast.teacher_fit, cast.seed, cast.label(f"tune {who}"))
 
 
-class Student(Supervisor):
+class Student(Writer):
     """The untuned student, whose own answers are the labels (self-distillation)."""
 
     kind: Literal["student"] = "student"
 
-    def node(self, cast: Cast) -> Node:
+    def made(self, cast: Cast) -> Node:
         return Node(cast.student)
