@@ -116,6 +116,51 @@ def test_seeds_settings_out_and_store_from_the_command_line(file: Path) -> None:
     assert not Path("here/store").exists()
 
 
+def kept(folder: str = "runs/scripted") -> list[Path]:
+    return sorted(Path(folder).glob("earlier/*/results.json"))
+
+
+def test_results_of_other_settings_are_kept_beside_the_new_ones(file: Path) -> None:
+    both = ("run", str(file), "--set", "controls=[teacher]", "methods=[imitation]", "seeds=[0, 1]")
+    one = (*both, "seeds=[1]")
+    w2sg(*both)
+    before = {name: (Path("runs/scripted") / name).read_bytes() for name in ("results.json", "report.html")}
+    told = w2sg(*one)
+    (results_kept,) = kept()
+    assert {name: (results_kept.parent / name).read_bytes() for name in before} == before
+    assert {row["seed"] for row in results(Path("runs/scripted"))["rows"]} == {1}
+    said = " ".join(told.stderr.split())
+    assert "'runs/scripted' held the results of another run" in said
+    assert "--out DIR or --set name=NAME" in said
+    assert f"stood there before: {results_kept.parent}" in " ".join(told.stdout.split())
+    assert w2sg("report", str(results_kept.parent)).exit_code == 0
+    w2sg(*both)  # holds all that the run of one seed found
+    assert "are kept in" in w2sg(*one).stderr
+    assert kept() == [results_kept]  # not once more
+    assert "another run" in w2sg(*one, "name=other", "--out", "runs/scripted").stderr
+    assert len(kept()) == 2
+
+
+def test_a_repeated_or_extended_run_leaves_nothing_behind(file: Path) -> None:
+    small = ("--set", "controls=[teacher]", "methods=[imitation]")
+    w2sg("run", str(file), *small, "seeds=[0]")
+    w2sg("run", str(file), *small, "seeds=[0, 1]", "statistics.resamples=300")
+    told = w2sg("run", str(file), *small, "seeds=[0, 1]", "methods=[imitation, imitation-vote]")
+    assert not Path("runs/scripted/earlier").exists()
+    assert "before" not in told.stdout
+    assert "held" not in told.stderr
+
+
+def test_what_cannot_be_read_as_results_is_kept_too(file: Path) -> None:
+    Path("runs/scripted").mkdir(parents=True)
+    Path("runs/scripted/results.json").write_text('{"mine": 1}')
+    told = w2sg("run", str(file), "--set", "controls=[teacher]", "methods=[imitation]", "seeds=[0]")
+    assert "held results that cannot be read" in " ".join(told.stderr.split())
+    (found,) = kept()
+    assert found.read_text() == '{"mine": 1}'
+    assert results(Path("runs/scripted"))["name"] == "scripted"
+
+
 def test_two_experiments_share_a_store(file: Path) -> None:
     w2sg("run", str(file), "--out", "one", "--store", "kept")
     count = len(list(Path("kept").rglob("record.json")))

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from rich.console import Console
+from rich.text import Text
+
+from w2sg.cli.outcome import REPORT, RESULTS, keep_earlier
 from w2sg.cli.progress import Bars
 from w2sg.cli.threads import use_threads
 from w2sg.errors import UserError
@@ -21,8 +25,6 @@ from w2sg.runs.runner import run_steps
 from w2sg.runs.store import Store
 from w2sg.storage import make_folder, read_json, write_json
 
-RESULTS = "results.json"
-REPORT = "report.html"
 REPORTED = "reported.json"
 """Names the plan whose report stands; written last."""
 
@@ -30,7 +32,8 @@ REPORTED = "reported.json"
 def execute(experiment: Experiment, out: Path, store_folder: Path) -> Plan:
     """Do what is not done yet, and write the results and the report into `out`.
 
-    Nothing is written anew when no step was to do and the report stands.
+    Nothing is written anew when no step was to do and the report stands; results of other settings that stand there are
+    kept beside the new ones.
 
     Raises:
         UserError: a model, a file or the disk is not as needed; what was finished is kept.
@@ -59,6 +62,8 @@ def execute(experiment: Experiment, out: Path, store_folder: Path) -> Plan:
 
 def write_report(plan: Plan, store: Store, out: Path, computed: Iterable[str] = ()) -> None:
     """Compute the results of a finished run and write them, with the page; the marker that they stand comes last."""
+    if kept := keep_earlier(plan, out):
+        Console(stderr=True).print(Text(kept))
     (out / REPORTED).unlink(missing_ok=True)
     arms, meta = gather(plan, store, computed)
     results = collect(arms, meta, resamples=plan.experiment.statistics.resamples)

@@ -45,7 +45,8 @@ def fit(
     from rich.text import Text
 
     from w2sg.cli.card import write_card
-    from w2sg.cli.execute import REPORT, RESULTS, execute
+    from w2sg.cli.execute import execute
+    from w2sg.cli.outcome import REPORT, RESULTS
     from w2sg.cli.student import MODEL, Student, check_ours, write_student
     from w2sg.report.results import Results
     from w2sg.report.terminal import show

@@ -28,7 +28,13 @@ Settings = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", metavar="DIR", help="Where results go (default: runs/<name>).", show_default=False),
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="Where results go (default: runs/<name>); those of other settings that stand there are kept in "
+        "DIR/earlier.",
+        show_default=False,
+    ),
 ]
 StoreFolder = Annotated[
     Path | None,

@@ -19,7 +19,7 @@ def report(
     from rich.console import Console
     from rich.text import Text
 
-    from w2sg.cli.execute import REPORT, RESULTS
+    from w2sg.cli.outcome import REPORT, RESULTS, where
     from w2sg.errors import StoreError
     from w2sg.report.page import write_page
     from w2sg.report.results import Results
@@ -31,4 +31,4 @@ def report(
     write_page(results, folder / REPORT)
     console = Console()
     show(results, console)
-    console.print(Text(f"\nThe full report: {folder / REPORT}"))
+    console.print(Text(f"\n{where(folder)}"))

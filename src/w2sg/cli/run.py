@@ -14,7 +14,8 @@ def run(
 ) -> None:
     """Run an experiment: train, answer, grade, and report the comparison. Finished steps are never done again.
 
-    Stopped at any moment, the same command continues where it stopped. Writes results.json and report.html.
+    Stopped at any moment, the same command continues where it stopped. Writes results.json and report.html; results of
+    other settings that stand in the folder are kept in its folder earlier/.
     Rows (methods, controls) given as a list of names are those of the file, or known methods.
 
     \b
@@ -26,7 +27,8 @@ def run(
     from rich.console import Console
     from rich.text import Text
 
-    from w2sg.cli.execute import REPORT, RESULTS, execute
+    from w2sg.cli.execute import execute
+    from w2sg.cli.outcome import RESULTS, where
     from w2sg.report.results import Results
     from w2sg.report.terminal import show
 
@@ -35,4 +37,4 @@ def run(
     execute(chosen, out, store_folder)
     console = Console()
     show(Results.load(out / RESULTS), console)
-    console.print(Text(f"\nThe full report: {out / REPORT}"))
+    console.print(Text(f"\n{where(out)}"))
