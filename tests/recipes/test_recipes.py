@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from w2sg.errors import DataError
+from w2sg.errors import ConfigError, DataError
 from w2sg.recipes.gold import GoldTargets
 from w2sg.recipes.imitation import Imitation
 from w2sg.recipes.shuffled import Shuffled
 from w2sg.records import Example, Gold, Item, TaskRow, WeakLabel
+from w2sg.schedules.methods import method
 from w2sg.steps.inputs import ITEMS, LABELS, SEALED_ACCESS
 from w2sg.storage import read_lines, write_rows
 from w2sg.tasks import build, task_config
@@ -42,6 +43,27 @@ def test_imitation_joins_by_id_and_leaves_out_what_does_not_parse(parents: dict[
         (f"t{n}", TASK.prompt(Example(f"t{n}", f"transfer {n}")), f"Answer: {n}") for n in range(5)
     ]
     assert len(Imitation(keep_unparsed=True).targets(TASK, parents, tmp_path)) == 6
+
+
+def test_imitation_of_the_surest_labels_by_hand(parents: dict[str, Path], tmp_path: Path) -> None:
+    """Of five that can be read the surest two, two fifths; of equals the first; in the task's order."""
+    sure = {"t0": 0.2, "t1": 0.9, "t2": 0.5, "t3": 0.9, "t4": 0.9, "t5": 1.0}
+    weak = [WeakLabel(id, f"Answer: {id[1:]}", None if id == "t5" else id[1:], confidence=sure[id]) for id in sure]
+    write_rows(parents["labels"] / LABELS, reversed(weak))
+
+    def learnt(keep: float) -> list[str]:
+        return [target.id for target in Imitation(keep=keep).targets(TASK, parents, tmp_path)]
+
+    assert learnt(0.4) == ["t1", "t3"]
+    assert learnt(0.41) == ["t1", "t3", "t4"]
+    assert learnt(0.8) == ["t1", "t2", "t3", "t4"]
+    assert learnt(1.0) == ["t0", "t1", "t2", "t3", "t4"]
+
+
+def test_the_surest_of_labels_without_confidence_are_refused() -> None:
+    with pytest.raises(ConfigError, match="greedy labels state no confidence"):
+        method("mine", {"recipe": {"kind": "imitation", "keep": 0.5}})
+    assert method("mine", {"recipe": {"kind": "imitation", "keep": 0.5}, "elicit": "vote"}).recipe.needs_confidence
 
 
 def test_a_missing_label_is_an_error_that_names_it(parents: dict[str, Path], tmp_path: Path) -> None:

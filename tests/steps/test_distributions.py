@@ -71,7 +71,7 @@ def test_who_has_no_distributions_is_named(cast: Cast, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="plays a script and has no distributions"):
         run_steps(with_ancestors([made.tuned]), Store(tmp_path), CPU, workers=1)
     chooser = Node(cast.teacher, classifies="vote")
-    with pytest.raises(ConfigError, match="write no text"):
+    with pytest.raises(ConfigError, match="writes no text"):
         distributions_step(chooser, Node(cast.student), cast.task, cast.task, 8, "it")
 
 

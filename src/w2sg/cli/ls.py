@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 _KINDS = (  # written out, so that help stays instant
-    "task, sample, label, distributions, calibrate, state, rewrite, propose, judge, targets, fit, answer-tokens, "
-    "boost, boost-classes, classify, ensemble, join, first-experts, average, choose, difficulty-fold, difficulty, "
-    "score, label-score, probe, rewrite-score"
+    "task, sample, label, distributions, doubt, calibrate, state, rewrite, propose, judge, targets, fit, "
+    "answer-tokens, boost, boost-classes, classify, ensemble, join, first-experts, average, choose, difficulty-fold, "
+    "difficulty, score, label-score, probe, rewrite-score"
 )
 
 

@@ -104,6 +104,12 @@ def likeliest(
     return _in_batches(model, _pairs(model, texts, end=True), runtime, work)
 
 
+def fits(model: LanguageModel, prompt: Prompt, text: str) -> bool:
+    """Tell whether a response and its end fit the model's context behind their prompt."""
+    count = len(model.response_ids(text))
+    return model.room(model.prompt_ids(prompt), count) >= count
+
+
 def _pairs(model: LanguageModel, texts: Sequence[tuple[Prompt, str]], end: bool) -> list[Pair]:
     pairs: list[Pair] = []
     for prompt, text in texts:

@@ -9,6 +9,7 @@ from w2sg.decode.config import SamplingConfig
 from w2sg.elicit.statements import StatementWriter
 from w2sg.elicit.stopping import Never, Stopping
 from w2sg.metrics.calibration import Method
+from w2sg.metrics.certainty import Measure
 from w2sg.records import Example, Response, WeakLabel
 from w2sg.tasks.base import Task
 
@@ -29,6 +30,16 @@ class Elicitor(Part):
     def writer(self) -> StatementWriter | None:
         """Who puts the supervisor's doubt into words; None where nobody does."""
         return None
+
+    @property
+    def measure(self) -> Measure | None:
+        """By what the supervisor's own distributions say how sure it is of its labels; None where that is not asked."""
+        return None
+
+    @property
+    def states_confidence(self) -> bool:
+        """Whether its labels say how sure the supervisor is."""
+        return True
 
     @property
     def calibrator(self) -> Method | None:

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from typing import Literal
 
+from w2sg.config import added
 from w2sg.decode.config import SamplingConfig
 from w2sg.elicit.base import Elicitor
 from w2sg.errors import DataError
+from w2sg.metrics.certainty import Measure
 from w2sg.records import Example, Response, WeakLabel
 from w2sg.tasks.base import Task
 
 
 class Greedy(Elicitor):
-    """One greedy response per question; it says nothing of how sure the supervisor is."""
+    """One greedy response per question, and if asked for, how sure the supervisor's distributions say it is."""
 
     kind: Literal["greedy"] = "greedy"
+    confidence: Literal["none"] | Measure = added("none")
+    """What the labels' confidence is: there is none; or the `likelihood` of the response, the geometric mean of its
+    tokens' probabilities; or the `agreement` of an ensemble's experts, the mean share of their weights whose most
+    probable token is the ensemble's."""
+
+    @property
+    def measure(self) -> Measure | None:
+        return None if self.confidence == "none" else self.confidence
+
+    @property
+    def states_confidence(self) -> bool:
+        return self.measure is not None
 
     def sampling(self, max_new_tokens: int) -> SamplingConfig:
         return SamplingConfig(samples=1, temperature=0.0, max_new_tokens=max_new_tokens)

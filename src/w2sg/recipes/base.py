@@ -26,6 +26,11 @@ class Recipe(Part):
     """The part of the transfer questions that is learnt; set by the schedule."""
 
     @property
+    def needs_confidence(self) -> bool:
+        """Whether it can only be used with labels that say how sure the supervisor is."""
+        return False
+
+    @property
     def teaches_labels(self) -> bool:
         """Whether what the student learns rests on the labels of its own questions, so that their quality matters."""
         return True

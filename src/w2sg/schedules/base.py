@@ -16,6 +16,7 @@ from w2sg.records import Role
 from w2sg.steps.base import Step
 from w2sg.steps.calibrate import calibrate_step
 from w2sg.steps.cast import Cast
+from w2sg.steps.doubt import doubt_step
 from w2sg.steps.fit import fit_step
 from w2sg.steps.label import label_step
 from w2sg.steps.model import ModelRef, Node
@@ -141,4 +142,8 @@ def _labelled(
     words = cast.label(f"{source} answers {role} ({elicit}){where}{purpose}")
     samples = sample_step(teacher, cast.task, (role,), sampling, seed, words, slice, parts.elicit.stops)
     what = "labels" if role == "transfer" else f"labels of {role}"
-    return label_step(samples, cast.task, parts.elicit, cast.label(f"{what} for {parts.name}{where}"))
+    labels = label_step(samples, cast.task, parts.elicit, cast.label(f"{what} for {parts.name}{where}"))
+    if parts.elicit.measure is None:
+        return labels
+    words = cast.label(f"how sure {source} is of {what} for {parts.name}{where}")
+    return doubt_step(teacher, labels, cast.task, parts.elicit.measure, words)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+
+from pydantic import model_validator
 
 from w2sg.config import Config, suggest
 from w2sg.elicit import ELICITORS
@@ -42,6 +44,15 @@ class MethodConfig(Config):
     schedule: SchedulePart
     """Who teaches whom, in which order."""
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.recipe.needs_confidence and not self.elicit.states_confidence:
+            raise ValueError(
+                "the recipe learns the labels that the supervisor is surest of (recipe.keep), and greedy labels state "
+                "no confidence: set elicit to vote, or to {kind: greedy, confidence: likelihood}, or keep to 1"
+            )
+        return self
+
     def product(self, name: str, cast: Cast) -> Product:
         """Return the model that the method makes for `cast`, with its steps."""
         return self.schedule.product(Parts(name, self.supervisor, self.elicit, self.recipe), cast)
@@ -54,11 +65,13 @@ PLAIN: dict[str, Any] = {"supervisor": "teacher", "elicit": "greedy", "recipe": 
 """What a method is where it does not say otherwise."""
 
 _SOFT = {"kind": "imitation", "distributions": 32}
+_SURE = {"kind": "imitation", "keep": 0.5}
 
 METHODS: dict[str, dict[str, Any]] = {
     "imitation": {},
     "imitation-vote": {"elicit": "vote"},
     "imitation-soft": {"recipe": _SOFT},
+    "imitation-sure": {"elicit": {"kind": "greedy", "confidence": "likelihood"}, "recipe": _SURE},
     "alice": {"elicit": "alice", "recipe": "alice"},
     "alice-no-uncertainty": {"elicit": "alice", "recipe": {"kind": "alice", "uncertainty": False}},
     "alice-shuffled": {"elicit": "alice", "recipe": {"kind": "alice", "shuffle": "all"}},
@@ -93,6 +106,11 @@ METHODS: dict[str, dict[str, Any]] = {
     "ensemw2s": {"supervisor": "boosted"},
     "ensemw2s-soft": {"supervisor": "boosted", "recipe": _SOFT},
     "ensemw2s-likeliest": {"supervisor": {"kind": "boosted", "answers": "likeliest"}},
+    "ensemw2s-sure": {
+        "supervisor": "boosted",
+        "elicit": {"kind": "greedy", "confidence": "likelihood"},
+        "recipe": _SURE,
+    },
     "ensemw2s-uniform": {"supervisor": {"kind": "boosted", "weights": "uniform"}},
     "ensemw2s-experts": {"supervisor": "boosted", "schedule": "as-is"},
     "ensemw2s-chosen": {"supervisor": {"kind": "boosted", "choose": "validate"}},
@@ -249,9 +267,12 @@ def _is_change(part: Any) -> bool:
 
 
 def _published(part: str, settings: Any) -> Any:
-    """Return a part of a named method as published: the paper's settings, and over them what makes the method."""
+    """Return a part of a named method as published: the paper's settings, and over them what makes the method. Where
+    the paper has another kind of part, one with settings of its own stays."""
     own = _mapping(settings)
     paper = PAPER.get(part, {}).get(own["kind"], {})
+    if "kind" in paper and len(own) > 1:
+        return own
     kept = {key: value for key, value in own.items() if key != "kind" or "kind" not in paper}
     for key, value in kept.items():
         if isinstance(value, dict) and isinstance(paper.get(key), dict):

@@ -30,6 +30,7 @@ KINDS: dict[str, Kind] = {
     "sample": Kind("w2sg.steps.sample:run", 1),
     "label": Kind("w2sg.steps.label:run", 1),
     "distributions": Kind("w2sg.steps.distributions:run", 1),
+    "doubt": Kind("w2sg.steps.doubt:run", 1),
     "calibrate": Kind("w2sg.steps.calibrate:run", 1),
     "state": Kind("w2sg.steps.state:run", 1),
     "rewrite": Kind("w2sg.steps.rewrite:run", 1),

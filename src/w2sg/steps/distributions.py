@@ -20,7 +20,7 @@ from w2sg.errors import ConfigError, ModelError
 from w2sg.records import ROLES, Row, SoftTargets, ask
 from w2sg.steps.base import Outcome, Step, Workspace
 from w2sg.steps.inputs import Examples, read_labels
-from w2sg.steps.model import ModelRef, Node, load
+from w2sg.steps.model import ModelRef, Node, load_writer
 from w2sg.steps.task import task_of
 from w2sg.storage import read_rows, write_rows
 
@@ -65,8 +65,8 @@ def distributions_step(teacher: Node, student: Node, task: Step, labels: Step, m
     """
     if teacher.classifies is not None:
         raise ConfigError(
-            "Boosted classifiers choose among a question's options and write no text, so there is no distribution of "
-            "tokens to be learnt from them. Leave recipe.distributions out, or use the supervisor 'boosted'."
+            "The supervisor chooses among a question's options and writes no text, so there is no distribution of "
+            "tokens to be learnt from it. Leave recipe.distributions out, or use a supervisor that writes ('boosted')."
         )
     settings = DistributionsSettings(model=teacher.ref, student=student.ref, most=most)
     return Step("distributions", settings, {"task": task, "labels": labels, **teacher.parents()}, label)
@@ -79,17 +79,11 @@ def run(step: Step, work: Workspace) -> Outcome:
     Raises:
         ModelError: the supervisor plays a script, is asked in bytes, or has other tokens than the student.
     """
-    from w2sg.decode.score import likeliest
-    from w2sg.models.hf import LanguageModel
+    from w2sg.decode.score import fits, likeliest
 
     settings, task = step.settings, task_of(step)
     assert isinstance(settings, DistributionsSettings)
-    model = load(settings.model, work)
-    if not isinstance(model, LanguageModel):
-        raise ModelError(
-            f"The model {settings.model.config.path!r} plays a script and has no distributions of tokens. Name a "
-            "language model as the supervisor, or leave recipe.distributions out."
-        )
+    model = load_writer(settings.model, work, "leave recipe.distributions out")
     _check_tokens(model, settings)
     examples = Examples(work.parents["task"], ROLES)
     labels = [label for label in read_labels(work.parents["labels"]) if label.text.strip()]
@@ -99,7 +93,7 @@ def run(step: Step, work: Workspace) -> Outcome:
     def rows() -> Iterator[LabelDistributions]:
         nonlocal told
         while block := list(islice(texts, _AT_ONCE)):
-            fitting = [(id, text) for id, text in block if _fits(model, *text)]
+            fitting = [(id, text) for id, text in block if fits(model, *text)]
             found = likeliest(model, [text for _, text in fitting], settings.most, work.runtime)
             for (id, _), soft in zip(fitting, found, strict=True):
                 told += 1
@@ -108,11 +102,6 @@ def run(step: Step, work: Workspace) -> Outcome:
 
     write_rows(work.folder / DISTRIBUTIONS, rows())
     return Outcome({"texts": told, "left_out": len(labels) - told})
-
-
-def _fits(model: LanguageModel, prompt: tuple[object, ...], text: str) -> bool:
-    count = len(model.response_ids(text))
-    return model.room(model.prompt_ids(prompt), count) >= count  # type: ignore[arg-type]
 
 
 def _check_tokens(model: LanguageModel, settings: DistributionsSettings) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from w2sg.config import Config, runtime
+from w2sg.errors import ModelError
 from w2sg.models.base import ModelConfig
 from w2sg.steps.base import Step, Workspace
 from w2sg.steps.inputs import MODEL
@@ -54,6 +55,10 @@ Likeliest = Literal["likeliest", "likeliest-per-token", "likeliest-over-prior"]
 of the mixture's log-probabilities), per token, or over its likelihood where nothing is asked."""
 
 
+ENSEMBLES = frozenset(["ensemble", "join", "first-experts", "choose"])
+"""The kinds of steps that make an ensemble."""
+
+
 @dataclass(frozen=True)
 class Node:
     """A model in the graph: the checkpoint, and the fit step that tuned it (None: untouched). Where `classifies` is
@@ -63,6 +68,11 @@ class Node:
     ref: ModelRef
     tuned: Step | None = None
     classifies: Combine | Likeliest | None = None
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether it is several experts as one model."""
+        return self.ref.is_ensemble or (self.tuned is not None and self.tuned.kind in ENSEMBLES)
 
     def parents(self) -> dict[str, Step]:
         """Return the node's part in a step's parents."""
@@ -74,6 +84,26 @@ def load(ref: ModelRef, work: Workspace) -> LanguageModel | ScriptedModel:
     from w2sg.models.loading import load as load_model
 
     return load_model(ref.config, work.runtime, tuned_folder(work))
+
+
+def load_writer(ref: ModelRef, work: Workspace, otherwise: str) -> LanguageModel:
+    """Load the node that a step was built with, whose distributions of tokens are needed.
+
+    Args:
+        otherwise: what to do with a model that has none, for the error.
+
+    Raises:
+        ModelError: the model plays a script.
+    """
+    from w2sg.models.hf import LanguageModel
+
+    model = load(ref, work)
+    if not isinstance(model, LanguageModel):
+        raise ModelError(
+            f"The model {ref.config.path!r} plays a script and has no distributions of tokens. Name a language model "
+            f"as the supervisor, or {otherwise}."
+        )
+    return model
 
 
 def tuned_folder(work: Workspace) -> Path | None:
