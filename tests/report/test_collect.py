@@ -7,6 +7,7 @@ from w2sg.metrics.verdict import compare
 from w2sg.records import ItemScore, LabelScore, RewriteScore
 from w2sg.report.arms import ArmResult, HelperModel, RunMeta, StepRecord
 from w2sg.report.collect import collect
+from w2sg.schedules.methods import method as method_of
 
 META = RunMeta("name", "command", "0")
 REWRITTEN = [RewriteScore("q", "1", "1", "1", True, True, True, True, False)]
@@ -116,6 +117,18 @@ def test_gap_recovered_only_in_rows_against_the_teacher(results):
     assert shown.pgr_low < shown.pgr < shown.pgr_high
     lone = collect([arm("teacher", "01"), arm("x", "11")], META, resamples=50)
     assert {c.pgr_reason for c in lone.comparisons} == {"there is no ceiling in this run"}
+
+
+def test_gap_recovered_from_the_ensemble_that_supervised():
+    """3, 6 and 8 of 8: (6 - 4) / (8 - 4) of the way from the ensemble, and from the teacher (6 - 3) / (8 - 3)."""
+    names = {"teacher": "imitation", "mine": "ensemw2s", "itself": "ensemw2s-experts", "ceiling": "imitation"}
+    schedules = {"teacher": {"schedule": "as-is"}, "ceiling": {"schedule": "ceiling"}}
+    made = {name: method_of(like, schedules.get(name)).model_dump(mode="json") for name, like in names.items()}
+    right = {"teacher": "11100000" * 9, "itself": "11110000" * 9, "mine": "11111100" * 9, "ceiling": "11111111" * 9}
+    meta = replace(META, settings={"methods": made})
+    found = collect([arm(name, answers) for name, answers in right.items()], meta, resamples=200)
+    assert pick(found.comparisons, stratum="all", method="mine", against="itself").pgr == pytest.approx(0.5)
+    assert pick(found.comparisons, stratum="all", method="mine", against="teacher").pgr == pytest.approx(0.6)
 
 
 def test_inheritance_reaches_the_summary():

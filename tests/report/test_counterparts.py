@@ -1,6 +1,8 @@
 """Which arms are compared with which."""
 
-from w2sg.report.counterparts import counterparts, foremost, is_null, made_of, null_control
+import json
+
+from w2sg.report.counterparts import counterparts, foremost, is_null, made_of, null_control, own_supervisors
 from w2sg.schedules.methods import method
 
 
@@ -64,12 +66,32 @@ def test_experts_in_the_teachers_place_meet_the_teacher_there_and_imitation_of_t
         both={"like": "alice", **boosted}, cascade_alice=None, cascade={"like": "cascade-alice", **boosted},
     )  # fmt: skip
     assert found == [
+        ("ensemw2s", "imitation"),
         ("alice", "imitation"),
         ("both", "ensemw2s"),
         ("both", "alice"),
         ("cascade-alice", "alice"),
         ("cascade", "cascade-alice"),
     ]
+
+
+def test_students_of_an_ensemble_meet_equal_labels_of_the_teacher_and_the_ensemble_itself():
+    """Labels as soft on both sides, and the ensemble as the other end of the gap."""
+    found = pairs(imitation_soft=None, ensemw2s_soft=None, ensemw2s_experts=None, ensemw2s_uniform=None)
+    assert found == [("ensemw2s-soft", "imitation-soft"), ("ensemw2s-soft", "ensemw2s-experts")]
+    arms = made(teacher={"schedule": "as-is"}, imitation=None, ensemw2s=None, ensemw2s_experts=None)
+    assert list(own_supervisors("ensemw2s", arms, arms)) == ["ensemw2s-experts"]
+    assert not [*own_supervisors("imitation", arms, arms), *own_supervisors("ensemw2s-experts", arms, arms)]
+
+
+def test_settings_of_an_earlier_version_mean_what_they_meant():
+    now = made_of({"methods": made(ensemw2s=None, uniform_ensemble=None)})
+    earlier = json.loads(json.dumps(now))
+    for one in earlier.values():
+        del one["supervisor"]["answers"], one["elicit"]["confidence"], one["recipe"]["keep"]
+    assert made_of({"methods": earlier}) == now
+    strange = {"methods": {"mine": {"supervisor": {"kind": "mine"}}}}
+    assert made_of(strange) == strange["methods"]
 
 
 def test_a_preset_meets_imitation_of_the_same_and_of_the_other():

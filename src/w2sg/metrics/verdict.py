@@ -119,7 +119,7 @@ def recovered_in(family: Family, method: str, *, weak: str, ceiling: str) -> Rec
     if gap.low <= 0:
         said = f"{points(gap.difference)} points (interval {points(gap.low)} to {points(gap.high)})"
         why = "is below" if gap.high < 0 else "is not shown to be above"
-        return Recovered(None, None, None, f"the ceiling {why} the teacher: {said}")
+        return Recovered(None, None, None, f"the ceiling {why} the {weak}: {said}")
     base, top, mine = (family.joint_replicates(name) for name in (weak, ceiling, method))
     spread, gained = (top - base).round(_DIGITS), (mine - base).round(_DIGITS)
     usable = spread != 0

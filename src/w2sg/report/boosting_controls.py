@@ -57,5 +57,5 @@ def _unboosted(boosted: Mapping[str, Any]) -> dict[str, Any] | None:
     their seed alone; None where there is no such committee."""
     if boosted["kind"] != "boosted" or boosted["model"] or boosted["warm"] or boosted["choose"] != "all":
         return None
-    shared = {name: boosted[name] for name in ("experts", "mixture", "fit")}
+    shared = {name: boosted[name] for name in ("experts", "mixture", "fit", "answers") if name in boosted}
     return Committee.parse(shared, "The committee").model_dump(mode="json")

@@ -20,7 +20,7 @@ from w2sg.report.alarms import alarms
 from w2sg.report.arms import ArmResult, RunMeta, StepRecord
 from w2sg.report.boosting_controls import boosting_controls
 from w2sg.report.costs import cost_rows
-from w2sg.report.counterparts import Made, counterparts, is_null, made_of
+from w2sg.report.counterparts import Made, counterparts, is_null, made_of, own_supervisors
 from w2sg.report.labels import label_row
 from w2sg.report.lower_rungs import lower_rungs
 from w2sg.report.reliability import reliability_rows
@@ -264,7 +264,7 @@ def _comparisons(
     for group in (claims, checks, own, others):
         compared = [compare_in(family, method, against) for method, against in group]
         for (method, against), one, adjusted in zip(group, compared, holm([c.p for c in compared]), strict=True):
-            gap = _gap(family, method, against)
+            gap = _gap(family, method, against, made_of_arms)
             made.append(
                 ComparisonRow(
                     task=task,
@@ -289,14 +289,14 @@ def _comparisons(
     return made
 
 
-def _gap(family: Family, method: str, against: str) -> Recovered:
-    if against != "teacher":
+def _gap(family: Family, method: str, against: str, made_of_arms: Made) -> Recovered:
+    if against != "teacher" and against not in own_supervisors(method, family.arms, made_of_arms):
         return Recovered(None, None, None, "given in the row against the teacher")
     if method == "ceiling":
         return Recovered(None, None, None, "the ceiling defines the gap")
     if "ceiling" not in family.arms:
         return Recovered(None, None, None, "there is no ceiling in this run")
-    return recovered_in(family, method, weak="teacher", ceiling="ceiling")
+    return recovered_in(family, method, weak=against, ceiling="ceiling")
 
 
 def _difficulty(by_method: ByMethod, seeds: list[int], task: str, resamples: int, seed: int) -> Iterator[DifficultyRow]:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from w2sg.errors import ConfigError
+from w2sg.schedules.methods import MethodConfig
+
 Made = Mapping[str, Mapping[str, Any]]
 """What arms are made of, by name: supervisor, elicit, recipe and schedule with all their settings."""
 
@@ -28,9 +31,29 @@ _NULLS = ("untuned", "self-distillation", "random-labels")
 
 
 def made_of(settings: Mapping[str, Any]) -> Made:
-    """Return what the arms of an experiment are made of, from its complete settings."""
+    """Return what the arms of an experiment are made of, from its complete settings; those of an earlier version with
+    the defaults of what has come since."""
     groups = (settings.get(group) for group in ("controls", "methods"))
-    return {name: made for group in groups if isinstance(group, Mapping) for name, made in group.items()}
+    return {name: _completed(made) for group in groups if isinstance(group, Mapping) for name, made in group.items()}
+
+
+def _completed(made: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        return MethodConfig.parse(made, "A method").model_dump(mode="json")
+    except ConfigError:  # made by another version, or of parts that are not installed here
+        return made
+
+
+def own_supervisors(method: str, arms: Collection[str], made: Made) -> Iterator[str]:
+    """Yield the arms in which the very ensemble that supervises `method` is judged itself."""
+    if method not in made or made[method]["schedule"]["kind"] == "as-is" or is_null(method, arms, made):
+        return
+    supervisor = made[method]["supervisor"]
+    if supervisor["kind"] in _ENSEMBLES:
+        for name in arms:
+            other = made.get(name)
+            if other and other["schedule"]["kind"] == "as-is" and other["supervisor"] == supervisor:
+                yield name
 
 
 def null_control(method: str, arms: Collection[str] = (), made: Made | None = None) -> str:
@@ -94,8 +117,8 @@ def _is_cascade(method: str) -> bool:
 
 def _by_structure(method: str, arms: Collection[str], made: Made) -> Iterator[str]:
     """Yield a method's null control; of the arms with the same supervisor and schedule those that imitate, where it
-    does not; where its supervisor is an ensemble, those that differ from it by having the experiment's teacher there;
-    and those after it that differ from it in one setting of elicitation and recipe.
+    does not; where its supervisor is an ensemble, those that differ from it by having the experiment's teacher there,
+    and that ensemble itself; and those after it that differ from it in one setting of elicitation and recipe.
 
     A method that itself differs so from one before it leaves the imitators to that one: with every variant against
     every imitator, Holm's correction would hide what matters.
@@ -112,8 +135,9 @@ def _by_structure(method: str, arms: Collection[str], made: Made) -> Iterator[st
     before = [name for name in kin if order.index(name) < order.index(method)]
     if mine["recipe"]["kind"] != "imitation" and not any(_differ_in_one(mine, made[name]) for name in before):
         yield from (name for name in kin if made[name]["recipe"]["kind"] == "imitation")
-    if mine["supervisor"]["kind"] in _ENSEMBLES and mine["recipe"]["kind"] != "imitation":
+    if mine["supervisor"]["kind"] in _ENSEMBLES:
         yield from (name for name in order if name in made and _has_teacher_instead(made[name], mine))
+        yield from own_supervisors(method, order, made)
     for name in kin:
         if name not in before and _differ_in_one(mine, made[name]) and method not in _RIVALS.get(name, ()):
             yield name

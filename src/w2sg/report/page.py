@@ -62,8 +62,8 @@ GLOSSARY = {
     "several comparisons.",
     "detectable": "The smallest true difference that this test would show four times in five. A smaller one would "
     "mostly go unseen, so finding none says little about it.",
-    "PGR": "Performance gap recovered: how far the student came from the teacher (0 %) to the ceiling (100 %). Given "
-    "only where teacher and ceiling are shown to differ.",
+    "PGR": "Performance gap recovered: how far the student came from the teacher, or from the ensemble that supervised "
+    "it (0 %), to the ceiling (100 %). Given only where these are shown to differ.",
     "agreement, inherited, corrected, broken": "How the student's answers relate to the teacher's: the share that "
     "agrees; of the teacher's mistakes, the share repeated and the share put right; of its right answers, the share "
     "lost.",

@@ -132,7 +132,8 @@ class ComparisonRow(Part):
     minimum_detectable: float
     """The true difference that this design shows (interval without 0) four times in five."""
     pgr: float | None
-    """Performance gap recovered, (method - teacher) / (ceiling - teacher); only in rows against the teacher."""
+    """Performance gap recovered, (method - against) / (ceiling - against); only in rows against the teacher, or against
+    the ensemble that supervises the method, judged itself."""
     pgr_low: float | None
     """Lower end of its 95 % interval (Fieller's, all three arms redrawn)."""
     pgr_high: float | None
