@@ -15,7 +15,7 @@ import scripted_world
 from w2sg import __version__
 from w2sg.cli.ls import _KINDS as KINDS_TOLD
 from w2sg.cli.main import app
-from w2sg.cli.student import asked_otherwise, read_student
+from w2sg.cli.student import how_asked, read_student
 from w2sg.schedules.methods import CONTROLS, METHODS
 from w2sg.steps.base import KINDS
 
@@ -268,9 +268,9 @@ def test_the_lists_of_tasks_and_models() -> None:
 def test_how_a_model_out_of_a_store_is_asked_is_told(tmp_path: Path) -> None:
     folder = tmp_path / "step"
     (folder / "model").mkdir(parents=True)
-    assert asked_otherwise(str(folder / "model")) == asked_otherwise("zoo/nano") == ""
+    assert how_asked(str(folder / "model")) == how_asked("zoo/nano") == ""
     (folder / "record.json").write_text("{}")
-    assert "comes from a run's store" in asked_otherwise(str(folder / "model"))
+    assert "comes from a run's store" in how_asked(str(folder / "model"))
     assert read_student("zoo/nano").task == {"kind": "file"}
     assert read_student("zoo/nano", instruction="").task == {"kind": "file", "instruction": ""}
 

@@ -36,12 +36,12 @@ def evaluate(
     from rich.text import Text
 
     from w2sg.cli.asking import ask_file, do, store_for
-    from w2sg.cli.student import asked_otherwise, key_of, read_student, taught
+    from w2sg.cli.student import how_asked, key_of, read_student, taught
     from w2sg.steps.inputs import read_items, read_scores
     from w2sg.steps.score import score_step
 
-    student, kept = read_student(model, trust_remote_code, instruction), store_for(store)
-    if instruction is None and (note := asked_otherwise(model)):
+    student, kept = read_student(model, trust_remote_code, instruction, gold), store_for(store)
+    if note := how_asked(model, instruction):
         Console(stderr=True).print(Text(note))
     asked = ask_file(student, gold, "test")
     grades = score_step(asked.answers, asked.task, f"grades of {model}")

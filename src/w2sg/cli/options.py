@@ -64,7 +64,7 @@ Instruction = Annotated[
         "--instruction",
         metavar="TEXT",
         help="What stands after every question, in place of what w2sg fit's folder or a file's answers suggest; '' for "
-        "nothing. A model from a run's store should be asked as its task asked.",
+        "nothing. A model from a run's store is asked as its task asked, where the store tells how.",
         show_default=False,
     ),
 ]

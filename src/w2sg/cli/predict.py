@@ -33,14 +33,14 @@ def predict(
     from rich.text import Text
 
     from w2sg.cli.asking import ask_file, do, store_for
-    from w2sg.cli.student import asked_otherwise, read_student
+    from w2sg.cli.student import how_asked, read_student
     from w2sg.steps.inputs import read_responses
     from w2sg.steps.task import task_of
     from w2sg.storage import write_atomic
 
     check_out(out, questions)
-    student, kept = read_student(model, trust_remote_code, instruction), store_for(store)
-    if instruction is None and (note := asked_otherwise(model)):
+    student, kept = read_student(model, trust_remote_code, instruction, questions), store_for(store)
+    if note := how_asked(model, instruction):
         Console(stderr=True).print(Text(note))
     asked = ask_file(student, questions, "transfer")
     do([asked.answers], kept, student)

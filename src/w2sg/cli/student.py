@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from w2sg.cli.origin import Origin, origin_of
 from w2sg.config import Config
 from w2sg.errors import ConfigError, StoreError
 from w2sg.models.base import ModelConfig
@@ -27,6 +28,8 @@ from w2sg.records import Example, Item
 from w2sg.runs.store import RECORD
 from w2sg.storage import make_folder, read_json, write_atomic, write_json
 from w2sg.tasks.duplicates import exact_key
+from w2sg.tasks.file import rows_of
+from w2sg.tasks.sources import read_records
 
 MODEL = "model"
 CARD = "README.md"
@@ -51,23 +54,35 @@ class Student(Config):
     """The fingerprint of the training step that made it."""
 
 
-def read_student(name: str, trust_remote_code: bool = False, instruction: str | None = None) -> Student:
-    """Return the student in the folder `name`, or plain settings for any other model that `name` means.
+def read_student(
+    name: str, trust_remote_code: bool = False, instruction: str | None = None, questions: Path | None = None
+) -> Student:
+    """Return the student in the folder `name`, or plain settings for any other model that `name` means; one out of a
+    run's store is asked as its task asked, where the store tells how.
 
     A student's folder may come from anyone: its settings name a checkpoint inside it and nothing else, and whether
     code that comes with a model runs is for the caller to say.
 
     Args:
         instruction: what stands after every question, in place of what the settings say.
+        questions: the file that it will be asked. Its answers, if it has any, say how they are graded, else the task of
+            a model out of a store.
 
     Raises:
         StoreError, ConfigError: its settings are damaged, or name a model that is not in the folder.
+        DataError: the file cannot be read.
     """
     folder = _folder_of(name)
     path = folder / SETTINGS
     if not path.is_file():
-        plain = Student(model=ModelConfig(path=name, trust_remote_code=trust_remote_code))
-        return _asking(plain, instruction)
+        plain = ModelConfig(path=name, trust_remote_code=trust_remote_code)
+        if (origin := _origin(name)) is None:
+            return _asking(Student(model=plain), instruction)
+        task = {"kind": "file", **origin.asking}
+        if questions is not None and origin.grader and not any(row.gold for row in rows_of(read_records(questions))):
+            task["grader"] = origin.grader
+        model = plain.model_copy(update={"system": origin.system})
+        return _asking(Student(model=model, task=task), instruction)
     student = Student.parse(read_json(path), f"The student's settings {str(path)!r}")
     # Absolute, for a path relative to `.` could read as a Hub id or a script.
     inside = (folder / MODEL).resolve()
@@ -88,12 +103,14 @@ def _asking(student: Student, instruction: str | None) -> Student:
     return student.model_copy(update={"task": {**student.task, "instruction": instruction}})
 
 
-def asked_otherwise(name: str) -> str:
-    """Return a note where `name` is a model out of a run's store, which holds no word of how its task put questions;
-    else nothing."""
-    folder = Path(name).absolute()
-    made = folder.name == MODEL and (folder.parent / RECORD).is_file()
-    if not made or (_folder_of(name) / SETTINGS).is_file():
+def how_asked(name: str, instruction: str | None = None) -> str:
+    """Return a note where `name` is a model out of a run's store: that it is asked as its task asked, or that it may
+    not be, the store holding no word of how; nothing where `instruction` says it, and for any other model."""
+    if not _in_store(name):
+        return ""
+    if (origin := _origin(name)) is not None:
+        return f"Note: {name} comes from a run's store, and {origin.told(instruction)}."
+    if instruction is not None:
         return ""
     return (
         f"Note: {name} comes from a run's store, and is asked as the questions of a file are: the question, its "
@@ -101,6 +118,16 @@ def asked_otherwise(name: str) -> str:
         "questions have no instruction, others the one that was set), say how with --instruction ('' for none, as in "
         "the world)."
     )
+
+
+def _in_store(name: str) -> bool:
+    """Whether `name` is the model of a step in a run's store, and not a student's."""
+    folder = Path(name).absolute()
+    return folder.name == MODEL and (folder.parent / RECORD).is_file() and not (_folder_of(name) / SETTINGS).is_file()
+
+
+def _origin(name: str) -> Origin | None:
+    return origin_of(Path(name)) if _in_store(name) else None
 
 
 def _folder_of(name: str) -> Path:
