@@ -9,6 +9,7 @@ from w2sg.cli.progress import Bars
 from w2sg.cli.student import Student
 from w2sg.cli.threads import SMALL, use_threads
 from w2sg.decode.config import SamplingConfig
+from w2sg.elicit.greedy import Greedy
 from w2sg.models.base import RuntimeConfig
 from w2sg.models.identity import parameter_guess
 from w2sg.records import Role
@@ -16,6 +17,8 @@ from w2sg.runs.plan import task_step
 from w2sg.runs.runner import choose_workers, run_steps
 from w2sg.runs.store import Store
 from w2sg.steps.base import Step
+from w2sg.steps.doubt import doubt_step
+from w2sg.steps.label import label_step
 from w2sg.steps.model import ModelRef, Node
 from w2sg.steps.sample import sample_step
 from w2sg.tasks import task_config
@@ -30,6 +33,12 @@ class Asked:
 
     task: Step
     answers: Step
+    node: Node
+
+    def doubt(self) -> Step:
+        """Return the step that says how sure the model is of its answers."""
+        labels = label_step(self.answers, self.task, Greedy(), f"{self.answers.label}, read")
+        return doubt_step(self.node, labels, self.task, "likelihood", f"how sure of {self.answers.label}")
 
 
 def ask_file(student: Student, file: Path, role: Role) -> Asked:
@@ -44,7 +53,8 @@ def ask_file(student: Student, file: Path, role: Role) -> Asked:
     laid_out = task_step(config)
     greedy = SamplingConfig(samples=1, temperature=0.0, max_new_tokens=student.max_new_tokens)
     node = Node(ModelRef.of(student.model))
-    return Asked(laid_out, sample_step(node, laid_out, (role,), greedy, 0, f"answers of {student.model.path}"))
+    answers = sample_step(node, laid_out, (role,), greedy, 0, f"answers of {student.model.path}")
+    return Asked(laid_out, answers, node)
 
 
 def do(steps: list[Step], store: Store, student: Student) -> None:

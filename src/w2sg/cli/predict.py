@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from w2sg.cli.options import AskingStore, Instruction, TrustRemoteCode
 from w2sg.errors import ConfigError, StoreError
+
+if TYPE_CHECKING:
+    from w2sg.steps.doubt import LabelDoubt
 
 
 def predict(
@@ -17,15 +20,20 @@ def predict(
     questions: Annotated[Path, typer.Argument(metavar="FILE", help="Questions: JSONL, JSON or parquet.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the answers go (JSONL).")],
     instruction: Instruction = None,
+    doubt: Annotated[bool, typer.Option("--doubt", help="Say how sure the model is of each answer.")] = False,
     store: AskingStore = None,
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Answer a file of questions. Stopped and started again, it continues where it stopped.
 
-    Each line of the output holds id, question, answer (null where none could be read) and the whole text.
+    Each line of the output holds id, question, answer (null where none could be read) and the whole text. With --doubt
+    also confidence (the geometric mean of the probabilities of the text's tokens, its end included; 0 where nothing can
+    be read), of an ensemble agreement (the mean share of its experts' weights that would have said the same token), and
+    under tokens what these are made of: log_probabilities, entropies, divergences and dissents.
 
     \b
     w2sg predict runs/student questions.jsonl --out answers.jsonl
+    w2sg predict runs/student questions.jsonl --out answers.jsonl --doubt
     """
     import json
 
@@ -34,6 +42,7 @@ def predict(
 
     from w2sg.cli.asking import ask_file, do, store_for
     from w2sg.cli.student import how_asked, read_student
+    from w2sg.steps.doubt import read_doubts
     from w2sg.steps.inputs import read_responses
     from w2sg.steps.task import task_of
     from w2sg.storage import write_atomic
@@ -43,18 +52,41 @@ def predict(
     if note := how_asked(model, instruction):
         Console(stderr=True).print(Text(note))
     asked = ask_file(student, questions, "transfer")
-    do([asked.answers], kept, student)
+    sure = asked.doubt() if doubt else None
+    do([asked.answers] if sure is None else [sure], kept, student)
     task = task_of(asked.answers)
+    doubts = {} if sure is None else {one.id: one for one in read_doubts(kept.folder(sure))}
     texts = dict(read_responses(kept.folder(asked.answers)))
     rows = []
     for example in (row.example for row in task.load()):  # in the file's order
         text = texts[example.id][0].text
         answer = task.parse(text, example)
-        rows.append({"id": example.id, "question": example.question, "answer": answer, "text": text})
+        row = {"id": example.id, "question": example.question, "answer": answer, "text": text}
+        if doubt:
+            row |= in_numbers(doubts.get(example.id), answer is not None, asked.node.is_ensemble)
+        rows.append(row)
     write_atomic(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     unread = sum(row["answer"] is None for row in rows)
     words = f"{len(rows):,} answers in {out}; {unread:,} of them hold no answer that can be read."
     Console().print(Text(words))
+
+
+def in_numbers(found: LabelDoubt | None, readable: bool, several: bool) -> dict[str, Any]:
+    """Return what is told of how sure a model, or several as one, is of one answer; `found` is None where that could
+    not be read back."""
+    from w2sg.metrics.certainty import certainty
+
+    if found is None:
+        return {"confidence": 0.0, "agreement": None, "tokens": None}
+    sure = {
+        measure: certainty(found.log_probabilities, found.dissents, measure) for measure in ("likelihood", "agreement")
+    }
+    tokens = {name: values for name, values in found.to_dict().items() if name != "id"}
+    return {
+        "confidence": sure["likelihood"] if readable else 0.0,
+        "agreement": sure["agreement"] if several else None,
+        "tokens": tokens,
+    }
 
 
 def check_out(out: Path, questions: Path) -> None:

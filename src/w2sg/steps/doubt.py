@@ -93,7 +93,7 @@ def run(step: Step, work: Workspace) -> Outcome:
 
     settings, task = step.settings, task_of(step)
     assert isinstance(settings, DoubtSettings)
-    model = load_writer(settings.model, work, "leave elicit.confidence out")
+    model = load_writer(settings.model, work, "do not ask how sure it is")
     examples = Examples(work.parents["task"], ROLES)
     labels = read_labels(work.parents["labels"])
     total = sum(1 for _ in read_labels(work.parents["labels"]))
