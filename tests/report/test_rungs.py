@@ -10,7 +10,7 @@ from w2sg.records import ItemScore, LabelScore
 from w2sg.report.arms import ArmResult, RunMeta
 from w2sg.report.collect import collect
 from w2sg.report.page import render
-from w2sg.report.rungs import rung_rows
+from w2sg.report.rungs import rung_rows, rungs_of
 from w2sg.report.terminal import show
 
 
@@ -62,6 +62,14 @@ def test_gains_over_the_first_rung_by_hand():
     assert all(one.gain.low <= one.gain.value <= one.gain.high for one in last.accuracies)
 
 
+def test_ensembles_of_first_experts_are_no_rungs():
+    one = cascade(0, "1000", "1110")
+    assert rungs_of([one, one]) == [(one.below[0], one.below[0]), (one, one)]
+    ensemble = replace(one, below_is="prefix")
+    assert rungs_of([ensemble]) == [(ensemble,)]
+    assert rungs_of([one.below[0]]) == [(one.below[0],)]
+
+
 def test_the_first_few_experts_are_shown_apart_from_cascades():
     ensemble = replace(
         arm("experts", "1110", 0, "", "nano", below=(arm("experts (first 1 of 2 experts)", "1000", 0, "", "nano"),)),
@@ -78,15 +86,15 @@ def test_the_first_few_experts_are_shown_apart_from_cascades():
     page = render(found)
     rungs = page[page.index("The rungs of the cascades") : page.index("Accuracy against the number of experts (%)")]
     assert "experts" not in rungs.partition("<table>")[2]
-    assert '<tr><td class="text">experts</td><td>2 of 2</td>' in page
+    assert '<tr><td class="text">experts</td><td>first 2 of 2</td>' in page
     assert 'aria-label="Accuracy against the number of experts on t"' in page
     out = io.StringIO()
     show(found, Console(file=out, width=80, color_system=None))
     lines = out.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
-    (line,) = [line for line in lines if line.startswith("  2 of 2")]
+    (line,) = [line for line in lines if line.startswith("  first 2 of 2")]
     gain = found.rungs[1].accuracies[1].gain
-    assert line.split()[:2] == ["2", "of"]
+    assert line.split()[:4] == ["first", "2", "of", "2"]
     assert f"{100 * gain.value:+.1f} [" in line
     assert gain.value == 0.5
 

@@ -205,7 +205,7 @@ def experts(results: Results, task: str) -> str:
                     if (row.method, one.stratum) == (method, stratum)
                 ]
                 # moved apart by a little, so that no interval hides another
-                x = [rung + 0.06 * (number * len(methods) + place) for rung, _ in curve]
+                x = [count + 0.06 * (number * len(methods) + place) for count, _ in curve]
                 y = [100 * one.accuracy for _, one in curve]
                 below = [100 * (one.accuracy - one.low) for _, one in curve]
                 above = [100 * (one.high - one.accuracy) for _, one in curve]

@@ -75,7 +75,8 @@ GLOSSARY = {
     "stated, calibrated": "Stated: the confidence as the supervisor's samples gave it. Calibrated: turned into a "
     "chance of being right by the questions of validate, whose answers are open; the figures are then taken on the "
     "transfer questions, which had no part in it.",
-    "rung": "A model between teacher and student in a cascade: taught by the one below, it teaches the one above.",
+    "rung": "One lesson of a cascade: a model learns from the one below it (on the first rung from the supervisor) and "
+    "teaches the one above. On the last rung stands the student that is compared.",
     "expert, round": "One of the models of an ensemble, and the training that made it. In boosting each round's expert "
     "is trained most on the answer tokens that those before it got wrong.",
     "error, prior, alpha, Z": "An expert's error is the share of the round's weight on answer tokens that it gets "

@@ -14,7 +14,7 @@ from w2sg.metrics.uncertainty import calibration, calibration_intervals, risk_co
 from w2sg.metrics.verdict import Estimate
 from w2sg.records import LabelScore
 from w2sg.report.arms import ArmResult
-from w2sg.report.rungs import chain, rung_name
+from w2sg.report.rungs import rung_name, rungs_of
 from w2sg.report.schema import Measured, ReliabilityBin, ReliabilityRow, RiskPoint, Stage
 
 RESAMPLES = 2000
@@ -78,12 +78,11 @@ def _sets(by_method: Mapping[str, Sequence[ArmResult]]) -> dict[_Labels, list[st
     rungs of arms, that learnt from it."""
     found: dict[_Labels, list[str]] = {}
     for method, members in by_method.items():
-        for number, rungs in enumerate(zip(*map(chain, members), strict=True), start=1):
-            name = rung_name(method, number, len(chain(members[0])))
-            for place in range(1 + len(rungs[0].other_labels)):
-                labels = tuple(
-                    (rung.seed, label) for rung in rungs for label in (rung.labels, *rung.other_labels)[place]
-                )
+        rungs = rungs_of(members)
+        for number, same in enumerate(rungs, start=1):
+            name = rung_name(method, number, len(rungs))
+            for place in range(1 + len(same[0].other_labels)):
+                labels = tuple((arm.seed, label) for arm in same for label in (arm.labels, *arm.other_labels)[place])
                 if labels:
                     found.setdefault(labels, []).append(f"{name} (supervisor {place + 1})" if place else name)
     return found

@@ -304,7 +304,8 @@ class Results(Part):
     reliability: tuple[ReliabilityRow, ...] = ()
     """How far the confidence of the weak labels can be trusted, before and after calibration."""
     rungs: tuple[RungRow, ...] = ()
-    """Every rung of the cascades, the lowest first; and ensembles of the first few experts, the fewest first."""
+    """Every rung of the cascades, the lowest first; and, though no rungs, the ensembles of the first few experts, the
+    fewest first, of methods that test them."""
     rounds: tuple[RoundsRow, ...] = ()
     """The experts that were made in rounds, by the ensembles that they form."""
     rewrites: tuple[RewriteRow, ...] = ()

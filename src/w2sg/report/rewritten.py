@@ -10,14 +10,14 @@ from dataclasses import replace
 
 from w2sg.metrics.rewrites import rewrites
 from w2sg.report.arms import ArmResult
-from w2sg.report.rungs import chain
+from w2sg.report.rungs import rungs_of
 from w2sg.report.schema import ConfidenceRow, FlipRow, RewriteRow
 
 
 def rewrite_rows(task: str, method: str, members: Sequence[ArmResult]) -> Iterator[RewriteRow]:
     """Yield what the students of one method made of what they were shown, over all seeds; of a cascade every rung's,
     the lowest first. Nothing without rewrites."""
-    rungs = list(zip(*map(chain, members), strict=True))
+    rungs = rungs_of(members)
     for number, same in enumerate(rungs, start=1):
         if (row := _row(task, method, same)) is not None:
             yield row.model_copy(update={"rung": number, "of": len(rungs)})

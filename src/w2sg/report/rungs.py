@@ -1,7 +1,8 @@
 """From the arms of a cascade to the report: every rung's student on the test, and how right the labels were that it
-learnt from. The first few experts of an ensemble stand below it as rungs do, and are reported alike.
+learnt from. The ensembles of a method's first few experts stand below it as rungs stand below a cascade's student, and
+are reported alike; they are no rungs.
 
-Rungs are shown, not judged: what a cascade is compared by is its last rung, in `collect`.
+Both are shown, not judged: a cascade is compared by its last rung, an ensemble by all its experts, in `collect`.
 """
 
 from __future__ import annotations
@@ -16,20 +17,27 @@ from w2sg.report.schema import Measured, ResultStratum, RungAccuracy, RungRow
 
 
 def chain(arm: ArmResult) -> tuple[ArmResult, ...]:
-    """Return the rungs of an arm, the lowest first; an arm that is no cascade is its own only rung."""
+    """Return what stands below an arm, the lowest first, and the arm itself."""
     return (*arm.below, arm)
 
 
+def rungs_of(members: Sequence[ArmResult]) -> list[tuple[ArmResult, ...]]:
+    """Return the rungs of a cascade's arms, one per seed, the lowest rung first; arms of any other method, also where
+    ensembles of their first experts stand below them, are their own only rung."""
+    is_cascade = members[0].below_is == "rung"
+    return list(zip(*map(chain, members), strict=True)) if is_cascade else [tuple(members)]
+
+
 def rung_name(method: str, number: int, count: int) -> str:
-    """Return what a rung is called; `number` counts from 1."""
+    """Return what a rung of a cascade is called; `number` counts from 1."""
     return method if count == 1 else f"{method} (rung {number} of {count})"
 
 
 def rung_rows(task: str, method: str, members: Sequence[ArmResult], *, resamples: int, seed: int) -> Iterator[RungRow]:
     """Yield what stands below an arm, the lowest first, and the arm itself, over all seeds; nothing where there is
     nothing below it."""
-    rungs = list(zip(*map(chain, members), strict=True))
-    if len(rungs) < 2:
+    standing = list(zip(*map(chain, members), strict=True))
+    if len(standing) < 2:
         return
     present = {score.stratum for score in members[0].scores}
     strata: list[ResultStratum] = [*(name for name in ("id", "ood") if name in present), "all"]
@@ -40,14 +48,14 @@ def rung_rows(task: str, method: str, members: Sequence[ArmResult], *, resamples
                     arm.seed or 0: {s.id: s.correct for s in arm.scores if stratum in ("all", s.stratum)}
                     for arm in same
                 }
-                for number, same in enumerate(rungs)
+                for number, same in enumerate(standing)
             },
             resamples=resamples,
             seed=seed,
         )
         for stratum in strata
     }
-    for number, same in enumerate(rungs):
+    for number, same in enumerate(standing):
         accuracies = []
         for stratum, family in families.items():
             found = accuracy_in(family, str(number))
@@ -66,7 +74,7 @@ def rung_rows(task: str, method: str, members: Sequence[ArmResult], *, resamples
             method=method,
             kind=members[0].below_is,
             rung=number + 1,
-            of=len(rungs),
+            of=len(standing),
             student=same[0].model,
             seeds=len(same),
             unparsed_share=fmean(not score.parsed for arm in same for score in arm.scores),
@@ -77,7 +85,7 @@ def rung_rows(task: str, method: str, members: Sequence[ArmResult], *, resamples
 
 
 def _gain(family: Family, number: int) -> Measured | None:
-    """Return how much more accurate a rung is than the first; None for the first itself."""
+    """Return by how much one is more accurate than the first; None for the first itself."""
     if number == 0:
         return None
     found = compare_in(family, str(number), "0")
@@ -85,7 +93,7 @@ def _gain(family: Family, number: int) -> Measured | None:
 
 
 def _right(same: Sequence[ArmResult], resamples: int, seed: int) -> Measured | None:
-    """Return the share of one rung's labels that is right, with its interval; None without graded labels."""
+    """Return the share of the labels learnt from that is right, with its interval; None without graded labels."""
     outcomes = {arm.seed or 0: {label.id: label.correct for label in arm.labels} for arm in same}
     if not all(outcomes.values()):
         return None

@@ -248,7 +248,7 @@ class CostRow(Part):
 
 
 class RungAccuracy(Part):
-    """The accuracy of one rung on one part of the test."""
+    """The accuracy of one rung of a cascade, or of the ensemble of the first few experts, on one part of the test."""
 
     stratum: ResultStratum
     """As in `rows`."""
@@ -261,25 +261,26 @@ class RungAccuracy(Part):
     n: int
     """Test items per seed."""
     gain: Measured | None = None
-    """By how much it is above the first rung, items and seeds paired; null for the first itself."""
+    """By how much it is above the first rung, or above the first expert alone, items and seeds paired; null for this
+    one itself."""
 
 
 class RungRow(Part):
-    """One rung of a cascade, or the first few experts of an ensemble, over all seeds; the last one is what is compared
-    with other methods."""
+    """One rung of a cascade, or the ensemble of the first few experts, over all seeds; the last rung, or that of all
+    experts, is what is compared with other methods."""
 
     task: str
     """The task's name."""
     method: str
     """The cascade, or the method that judges an ensemble."""
     kind: Below = "rung"
-    """`rung`: of a cascade; `prefix`: an ensemble of the first `rung` experts of `of`."""
+    """`rung`: a rung of a cascade; `prefix`: no rung, but the ensemble of the first `rung` experts of `of`."""
     rung: int
-    """Which rung, counted from 1, of a cascade, whose supervisor teaches the first; or how many experts."""
+    """Which rung, counted from 1, of a cascade, whose supervisor teaches the first; of a `prefix`, how many experts."""
     of: int
-    """How many rungs, or experts, there are."""
+    """How many rungs there are; of a `prefix`, how many experts."""
     student: str
-    """The model that is tuned on this rung; the one that the experts were made from."""
+    """The model that is tuned on this rung; of a `prefix`, the one that the experts were made from."""
     seeds: int
     """Seeds with results."""
     unparsed_share: float

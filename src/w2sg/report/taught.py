@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import get_args
 
 from w2sg.report.arms import ArmResult
-from w2sg.report.rungs import chain, rung_name
+from w2sg.report.rungs import rung_name, rungs_of
 from w2sg.report.schema import TaughtRow, WhyRow, WhyUntaught
 
 FEW = 0.5
@@ -26,7 +26,7 @@ def is_alarming(taught: float, questions: float, rewrites: float | None, cut: fl
 def taught_rows(task: str, method: str, members: Sequence[ArmResult]) -> Iterator[TaughtRow]:
     """Yield what one method's student was taught, means over seeds; of a cascade every rung's, the lowest first.
     Nothing for a model that was not tuned here."""
-    rungs = list(zip(*map(chain, members), strict=True)) if members[0].below_is == "rung" else [tuple(members)]
+    rungs = rungs_of(members)
     for number, same in enumerate(rungs, start=1):
         made = [arm.taught for arm in same if arm.taught is not None]
         if not made:

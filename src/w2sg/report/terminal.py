@@ -164,7 +164,7 @@ def _experts(results: Results, task: str) -> list[RenderableType]:
             grid.add_row(Text(_lines(row.method)))
         cells = [_interval(one.accuracy, one) for one in row.accuracies if one.stratum in strata]
         gains = [_gain(one.gain) for one in row.accuracies if one.stratum == results.headline(task)]
-        grid.add_row(Text(f"  {row.rung} of {row.of}"), *cells, *gains)
+        grid.add_row(Text(f"  first {row.rung} of {row.of}"), *cells, *gains)
     return [grid]
 
 

@@ -35,7 +35,8 @@ class Experiment(Config):
     student: ModelConfig
     """The strong model."""
     intermediates: tuple[ModelConfig, ...] = added(())
-    """The models between teacher and student, weakest first: the rungs of a cascade."""
+    """The models between teacher and student, weakest first: the lower rungs of a cascade, whose last rung is the
+    student."""
     preset: Preset = added("default")
     """What named methods are made of: `default`, or `paper`, as their authors published them."""
     methods: dict[str, MethodConfig]

@@ -12,7 +12,7 @@ from w2sg.steps.model import ModelRef
 
 @dataclass(frozen=True)
 class Cast:
-    """One task, its models and the seed. `intermediates` are the rungs between teacher and student, weakest first;
+    """One task, its models and the seed. `intermediates` are the models between teacher and student, weakest first;
     `tries` is how many solutions are sampled where gold has no reasoning."""
 
     name: str
