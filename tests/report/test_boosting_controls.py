@@ -1,6 +1,6 @@
 """Which methods test what boosting adds: settings decide, not names."""
 
-from w2sg.report.boosting_controls import boosting_controls
+from w2sg.report.boosting_controls import boosting_controls, cost_rivals
 from w2sg.schedules.methods import method
 
 
@@ -30,6 +30,19 @@ def test_students_meet_students_and_experts_experts():
     assert lacking("ensemw2s-uniform", known) == {"uniform-ensemble": "boosting"}
     for other in ("imitation", "uniform-ensemble", "mine", "bagging", "single-expert"):
         assert lacking(other, known) == {}
+
+
+def test_every_control_at_equal_cost_is_met():
+    """Judged itself or by its student; of several boosted rows the first meets the others."""
+    names = ("uniform-ensemble", "bagging", "token-bagging", "weight-averaged", "single-expert", "single-expert-long")
+    known = methods(imitation=None, ensemw2s=None, **{name.replace("-", "_"): None for name in names})
+    known |= methods(ensemw2s_texts=None, ensemw2s_likeliest=None, ensemw2s_experts=None)
+    known |= methods(**{f"{name}-itself": {"like": name, "schedule": "as-is"} for name in names})
+    arms = list(known)
+    assert list(cost_rivals("ensemw2s", arms, known)) == [*names, "ensemw2s-texts", "ensemw2s-likeliest"]
+    assert list(cost_rivals("ensemw2s-texts", arms, known)) == list(names)
+    assert list(cost_rivals("ensemw2s-experts", arms, known)) == [f"{name}-itself" for name in names]
+    assert not [one for name in ("imitation", *names) for one in cost_rivals(name, arms, known)]
 
 
 def test_what_differs_in_more_is_no_test():

@@ -79,6 +79,13 @@ def test_students_of_an_ensemble_meet_equal_labels_of_the_teacher_and_the_ensemb
     """Labels as soft on both sides, and the ensemble as the other end of the gap."""
     found = pairs(imitation_soft=None, ensemw2s_soft=None, ensemw2s_experts=None, ensemw2s_uniform=None)
     assert found == [("ensemw2s-soft", "imitation-soft"), ("ensemw2s-soft", "ensemw2s-experts")]
+    found = pairs(imitation=None, imitation_sure=None, ensemw2s=None, ensemw2s_sure=None, ensemw2s_likeliest=None)
+    assert found == [
+        ("imitation", "imitation-sure"),
+        ("ensemw2s", "imitation"),
+        ("ensemw2s", "ensemw2s-sure"),
+        ("ensemw2s-sure", "imitation-sure"),
+    ]  # one that chooses is not what one that writes is with the teacher
     arms = made(teacher={"schedule": "as-is"}, imitation=None, ensemw2s=None, ensemw2s_experts=None)
     assert list(own_supervisors("ensemw2s", arms, arms)) == ["ensemw2s-experts"]
     assert not [*own_supervisors("imitation", arms, arms), *own_supervisors("ensemw2s-experts", arms, arms)]

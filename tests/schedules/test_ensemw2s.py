@@ -139,6 +139,13 @@ def test_ensembles_are_decoded_greedily_under_every_preset(name: str) -> None:
     """The one sample at temperature 0.6 is the published setting of Alice's imitation, not of EnsemW2S."""
     assert method(name, preset="paper").elicit == method(name).elicit == method("imitation").elicit
     assert method("imitation", preset="paper").elicit != method("imitation").elicit
+    assert method(name, preset="paper").recipe == method(name).recipe
+    instead = method("mine", {"like": "imitation", "preset": "paper", "supervisor": method(name).supervisor.kind})  # type: ignore[attr-defined]
+    assert (instead.elicit, instead.recipe) == (method(name).elicit, method(name).recipe)
+    assert (
+        method("mine", {"like": "alice", "preset": "paper", "supervisor": "boosted"}).elicit
+        == method("alice", preset="paper").elicit
+    )
     mine = method("mine", {"like": name, "preset": "paper", "elicit": "vote"})
     assert mine.elicit == method("imitation-vote").elicit
 
@@ -146,6 +153,7 @@ def test_ensembles_are_decoded_greedily_under_every_preset(name: str) -> None:
 @pytest.mark.parametrize(
     ("supervisor", "words"),
     [
+        ({"choose": "validate", "answers": "likeliest"}, "chosen by what they write"),
         ({"experts": 0}, "greater than or equal to 1"),
         ({"boosting": {"reweight": False}}, "set weights to 'uniform'"),
         ({"boosting": {"draw": "weight", "measured": "out-of-bag"}}, "none is out of bag"),

@@ -90,6 +90,8 @@ def test_a_change_of_boosting_leaves_the_rest_as_published() -> None:
     texts, tokens = (method(name, preset="paper").supervisor.identity() for name in ("ensemw2s-texts", "ensemw2s"))
     assert texts["boosting"] == tokens["boosting"] | {"unit": "texts", "window": 0}
     assert tokens["boosting"]["prior"] == "pretrained"
+    changed = {"like": "ensemw2s-texts", "preset": "paper", "supervisor": {"boosting": {"draw": "count"}}}
+    assert method("mine", changed).supervisor.identity()["boosting"] == texts["boosting"] | {"draw": "count"}
 
 
 def test_like_takes_a_row_of_the_file_in_any_order() -> None:

@@ -48,8 +48,12 @@ _KEPT_SHARE = 0.75
 
 def fits(model: Any) -> bool:
     """Tell whether the ensemble is one whose experts can read on from any place: of the Llama family, on a CPU, where a
-    pass of many tokens takes far less for each than a pass of one."""
-    return isinstance(model, EnsembleModule) and model.weights.device.type == "cpu" and LlamaForward.fits(model)
+    pass of many tokens takes far less for each than a pass of one, and not in half precision, whose rounding would let
+    other tokens be said than token by token."""
+    if not isinstance(model, EnsembleModule) or model.weights.device.type != "cpu":
+        return False
+    precise = model.get_input_embeddings().weight.dtype in (torch.float32, torch.float64)
+    return precise and LlamaForward.fits(model)
 
 
 def respond(

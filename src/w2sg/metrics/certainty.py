@@ -25,4 +25,4 @@ def certainty(log_probabilities: Sequence[float], dissents: Sequence[float], mea
     """
     if measure == "likelihood":
         return min(1.0, math.exp(fmean(log_probabilities)))
-    return 1 - fmean(dissents)
+    return min(1.0, max(0.0, 1 - fmean(dissents)))

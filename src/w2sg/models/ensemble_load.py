@@ -170,8 +170,11 @@ def _base_of(adapter: Path) -> str:
     try:
         stored = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
         return str(stored["base_model_name_or_path"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"The adapter in {str(adapter)!r} does not say which model it adapts: {error!r}.") from None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ModelError(
+            f"The adapter in {str(adapter)!r} does not say which model it adapts: its adapter_config.json is missing "
+            "or damaged, or holds no base_model_name_or_path. Put the file that peft wrote back, or make the expert again."
+        ) from None
 
 
 def kind_of_tokens(tokenizer: Any) -> dict[str, Any]:

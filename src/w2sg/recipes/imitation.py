@@ -12,12 +12,15 @@ from typing import Literal
 from w2sg.config import added
 from w2sg.recipes.base import Recipe, imitate, labelled_examples
 from w2sg.records import Example, Target, WeakLabel
+from w2sg.seeding import derive
 from w2sg.steps.base import Step
 from w2sg.steps.cast import Cast
 from w2sg.steps.distributions import distributions_step, read_distributions
 from w2sg.steps.model import Node
 from w2sg.steps.slices import Slice
 from w2sg.tasks.base import Task
+
+_DIGITS = 9
 
 
 class Imitation(Recipe):
@@ -27,7 +30,7 @@ class Imitation(Recipe):
     keep_unparsed: bool = False
     """Also learn demonstrations without a parseable final answer."""
     keep: float = added(1.0, gt=0, le=1)
-    """Learn only so large a share of these labels, those that the supervisor is surest of (of equals the first); below
+    """Learn only so large a share of these labels, those that the supervisor is surest of (of equals any); below
     1 the elicitation has to state a confidence (vote, or greedy with one)."""
     distributions: int = added(0, ge=0)
     """Learn in place of each token of the text what the supervisor holds likely there: its so many most probable
@@ -59,9 +62,18 @@ class Imitation(Recipe):
         soft = read_distributions(parents["distributions"])
         return [replace(target, soft=soft[target.id]) for target in found if target.id in soft]
 
+    def count(self, labels: int) -> int:
+        """Return how many of so many labels are learnt: the share that is kept, rounded up."""
+        return math.ceil(round(self.keep * labels, _DIGITS))
+
     def _kept(self, told: list[tuple[Example, WeakLabel]]) -> list[tuple[Example, WeakLabel]]:
-        count = math.ceil(self.keep * len(told))
+        count = self.count(len(told))
         if count == len(told):
             return told
-        sure = sorted(range(len(told)), key=lambda place: -(told[place][1].confidence or 0.0))
-        return [told[place] for place in sorted(sure[:count])]
+        places = sorted(range(len(told)), key=lambda place: _rank(*told[place]))
+        return [told[place] for place in sorted(places[:count])]
+
+
+def _rank(example: Example, label: WeakLabel) -> tuple[float, int]:
+    """Return what sorts the surest first, and equals in an order that has nothing to do with the task's."""
+    return -(label.confidence or 0.0), derive(0, example.id)

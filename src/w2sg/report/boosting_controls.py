@@ -5,11 +5,13 @@ What arms are made of decides, not their names; numbers come from the comparison
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal
 
 from w2sg.report.counterparts import Made
 from w2sg.supervisors.committee import Committee
+
+_BOOSTED = ("boosted", "boosted-classifier")
 
 Lacking = Literal["boosting", "reweighting", "weights"]
 """What an arm lacks. `boosting`: it has as many experts, tuned alike on all of the gold, that differ by their seed
@@ -20,12 +22,10 @@ weights, and they count the same; `weights`: it has the same experts, and they c
 def boosting_controls(method: str, arms: Collection[str], made: Made) -> dict[str, Lacking]:
     """Return the arms among `arms` that do as `method` does with one thing of its boosting left out, and what; empty
     where its supervisor is not boosted, or is of one expert."""
-    if method not in made or made[method]["supervisor"]["kind"] not in ("boosted", "boosted-classifier"):
+    if not _is_boosted(method, made):
         return {}
     mine = made[method]
     boosted = mine["supervisor"]
-    if not boosted["boosting"]["reweight"] or boosted["experts"] == 1:
-        return {}
     alike, found = _unboosted(boosted), dict[str, Lacking]()
     for name in arms:
         if name == method or name not in made or _lesson(made[name]) != _lesson(mine):
@@ -38,6 +38,29 @@ def boosting_controls(method: str, arms: Collection[str], made: Made) -> dict[st
         elif other == _unweighted(boosted):
             found[name] = "reweighting"
     return found
+
+
+def cost_rivals(method: str, arms: Collection[str], made: Made) -> Iterator[str]:
+    """Yield the arms that cost about what `method`, whose experts are boosted, costs, or are what it is made of: every
+    committee (seeds, bags, averaged weights, one expert trained longer or with a wider adapter) and single expert that
+    teaches, or is judged, as it is; and where it is the first of its kind among `arms`, the other boosted ones."""
+    if not _is_boosted(method, made):
+        return
+    alike = [name for name in arms if name in made and _lesson(made[name]) == _lesson(made[method])]
+    first = next(name for name in alike if _is_boosted(name, made))
+    for name in alike:
+        other = made[name]["supervisor"]
+        plain = other["kind"] == "committee" or (other["kind"] in _BOOSTED and not _is_boosted(name, made))
+        if plain or (method == first != name and _is_boosted(name, made)):
+            yield name
+
+
+def _is_boosted(name: str, made: Made) -> bool:
+    """Whether an arm's supervisor is made of several experts by weighing errors."""
+    if name not in made or made[name]["supervisor"]["kind"] not in _BOOSTED:
+        return False
+    supervisor = made[name]["supervisor"]
+    return bool(supervisor["boosting"]["reweight"] and supervisor["experts"] > 1)
 
 
 def _lesson(made: Mapping[str, Any]) -> list[Any]:

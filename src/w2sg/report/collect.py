@@ -18,7 +18,7 @@ from w2sg.records import ItemScore
 from w2sg.report import results as schema
 from w2sg.report.alarms import alarms
 from w2sg.report.arms import ArmResult, RunMeta, StepRecord
-from w2sg.report.boosting_controls import boosting_controls
+from w2sg.report.boosting_controls import boosting_controls, cost_rivals
 from w2sg.report.costs import cost_rows
 from w2sg.report.counterparts import Made, counterparts, is_null, made_of, own_supervisors
 from w2sg.report.labels import label_row
@@ -257,7 +257,8 @@ def _comparisons(
     checks = [(name, other) for name, other in pairs if name in controls and other in family.arms]
     own = [(name, other) for name in nulls for other in BASELINES if other in family.arms and other != name]
     rivals = [(name, other) for name in family.arms for other in counterparts(name, family.arms, made_of_arms)]
-    rivals += [(name, other) for name in family.arms for other in boosting_controls(name, family.arms, made_of_arms)]
+    for controls_of in (boosting_controls, cost_rivals):
+        rivals += [(name, other) for name in family.arms for other in controls_of(name, family.arms, made_of_arms)]
     made: list[ComparisonRow] = []
     met = {*claims, *checks, *own}
     others = [pair for pair in dict.fromkeys(rivals) if pair not in met and pair[::-1] not in met]

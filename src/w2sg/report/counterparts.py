@@ -152,7 +152,8 @@ def _same_lesson(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 def _has_teacher_instead(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether `one` does as `other` with the experiment's teacher as its supervisor."""
     alone = one["supervisor"]["kind"] == "teacher" and not one["supervisor"]["model"]
-    return alone and {**one, "supervisor": None} == {**other, "supervisor": None}
+    alike = one["supervisor"].get("answers") == other["supervisor"].get("answers")
+    return alone and alike and {**one, "supervisor": None} == {**other, "supervisor": None}
 
 
 def _differ_in_one(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -160,5 +161,6 @@ def _differ_in_one(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     pairs = [(one[part], other[part]) for part in ("elicit", "recipe")]
     if any(a["kind"] != b["kind"] for a, b in pairs):
         return False
-    changed = [key for a, b in pairs for key in {*a, *b} if a.get(key) != b.get(key)]
+    # That greedy labels are rated changes none of them.
+    changed = [key for a, b in pairs for key in {*a, *b} - {"confidence"} if a.get(key) != b.get(key)]
     return len(changed) == 1

@@ -166,9 +166,9 @@ things an experiment has to say itself: the address of the helper that wrote the
 {kind: endpoint, ...}`), and, for tasks with free answers, clustering by embeddings."""
 
 DECODED = ("boosted", "boosted-classifier", "committee", "families")
-"""Supervisors whose labels are drawn and learnt as without the preset: published EnsemW2S decodes greedily, and what it
-is measured against is labelled alike. The one sample at temperature 0.6, and that unreadable ones are learnt, is Wu et
-al.'s, of a single teacher."""
+"""Supervisors whose one answer is greedy, and imitated, as without the preset: published EnsemW2S decodes greedily, and
+what it is measured against is labelled alike. The one sample at temperature 0.6, and that unreadable ones are learnt,
+is Wu et al.'s, of a single teacher."""
 
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -213,25 +213,42 @@ def _made(name: str, changes: Any, preset: str, rows: Rows, above: tuple[str, ..
     if preset not in get_args(Preset):
         raise ConfigError(f"The method {name!r} has the preset {preset!r}; known are {', '.join(get_args(Preset))}.")
     spelt_out = like == name and bool(changes) and like not in _KNOWN
-    base = None if spelt_out else _base(like, preset, rows, (*above, name))
+    base = None if spelt_out else _base(like, preset, rows, (*above, name), changes.get("supervisor"))
     if base is None and not spelt_out:
         raise _unknown(name, like, rows)
     made = {**PLAIN, **(base or {})}
     for part, change in changes.items():
         mine = _mapping(made.get(part, {})) if base is not None and _is_change(change) else {}
-        made[part] = {**mine, **change} if mine else change
+        made[part] = _changed(mine, change) if mine else change
     return made
 
 
-def _base(like: str, preset: str, rows: Rows, above: tuple[str, ...]) -> dict[str, Any] | None:
-    """Return the parts of the method that another is made like; None where nothing is called so."""
+def _changed(mine: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a part with some of its settings changed; of a setting that is made of several, those that are named."""
+    inner = {
+        key: {**mine[key], **value}
+        for key, value in change.items()
+        if _is_change(value) and isinstance(mine.get(key), Mapping)
+    }
+    return {**mine, **change, **inner}
+
+
+def _base(like: str, preset: str, rows: Rows, above: tuple[str, ...], instead: Any = None) -> dict[str, Any] | None:
+    """Return the parts of the method that another is made like; None where nothing is called so.
+
+    Args:
+        instead: the supervisor that will stand in its supervisor's place, or what changes in that; None where nothing.
+    """
     if like in _KNOWN:
         made = {**PLAIN, **_KNOWN[like]}
         if preset != "paper" or like not in METHODS:
             return made
-        decoded = _mapping(made["supervisor"])["kind"] in DECODED
-        kept = {part: made[part] for part in ("elicit", "recipe")} if decoded else {}
-        return {**{part: _published(part, settings) for part, settings in made.items()}, **kept}
+        supervisor = made["supervisor"] if instead is None or _is_change(instead) else instead
+        plain = {"elicit": "greedy", "recipe": "imitation"} if _mapping(supervisor).get("kind") in DECODED else {}
+        return {
+            part: settings if plain.get(part) == _mapping(settings)["kind"] else _published(part, settings)
+            for part, settings in made.items()
+        }
     if rows.get(like) and like != above[-1]:
         return _made(like, rows[like], preset, rows, above)
     for ending, change in VARIANTS.items():

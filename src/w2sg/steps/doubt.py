@@ -1,7 +1,8 @@
 """The step in which a supervisor says how sure it is of each of its labels, by the distributions that the label's
 tokens were taken from: weak labels go in, the same with that as their confidence come out.
 
-It reads its own texts once and samples nothing. What is measured at every token is `models.mixture`'s (`Doubt`).
+It reads its own texts once and samples nothing; a label that was cut is read with the end that it would have had. What
+is measured at every token is `models.mixture`'s (`Doubt`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from w2sg.steps.base import Outcome, Step, Workspace
 from w2sg.steps.inputs import LABELS, Examples, read_labels
 from w2sg.steps.model import ModelRef, Node, load_writer
 from w2sg.steps.task import task_of
-from w2sg.storage import read_rows, write_rows
+from w2sg.storage import read_lines, read_rows, write_rows
 
 if TYPE_CHECKING:
     from w2sg.decode.score import TextScore
@@ -75,8 +76,9 @@ def doubt_step(teacher: Node, labels: Step, task: Step, measure: Measure, label:
         )
     if measure == "agreement" and not teacher.is_ensemble:
         raise ConfigError(
-            "The supervisor is one model, so no experts could agree (elicit.confidence: agreement). Use a supervisor "
-            "of several experts as one (boosted, committee, families), or confidence: likelihood."
+            "A supervisor here is one model, so no experts could agree (elicit.confidence: agreement). Use one of "
+            "several experts (boosted, committee, families) that teaches the student directly (on a cascade's upper "
+            "rungs single models teach), or confidence: likelihood."
         )
     settings = DoubtSettings(model=teacher.ref, measure=measure)
     return Step("doubt", settings, {"task": task, "labels": labels, **teacher.parents()}, label)
@@ -95,30 +97,33 @@ def run(step: Step, work: Workspace) -> Outcome:
     assert isinstance(settings, DoubtSettings)
     model = load_writer(settings.model, work, "do not ask how sure it is")
     examples = Examples(work.parents["task"], ROLES)
-    labels = read_labels(work.parents["labels"])
     total = sum(1 for _ in read_labels(work.parents["labels"]))
-    doubts: list[LabelDoubt] = []
-    sure: list[float] = []
+    read = 0
 
-    def stated() -> Iterator[WeakLabel]:
+    def doubts() -> Iterator[LabelDoubt]:
+        nonlocal read
+        labels = read_labels(work.parents["labels"])
         while block := list(islice(labels, _AT_ONCE)):
             texts = {label.id: (ask(task.prompt(examples[label.id])), label.text) for label in block}
-            readable = {id: text for id, text in texts.items() if text[1].strip() and fits(model, *text)}
-            found = dict(zip(readable, score(model, list(readable.values()), work.runtime), strict=True))
-            for label in block:
-                one = found.get(label.id)
-                if one is not None:
-                    doubts.append(LabelDoubt.of(label.id, one))
-                if one is None or label.answer is None:
-                    sure.append(0.0)
-                else:
-                    sure.append(certainty(one.log_probabilities, one.dissents, settings.measure))
-                yield replace(label, confidence=sure[-1])
-            work.progress(len(sure), total, "reading its own labels")
+            fitting = {id: text for id, text in texts.items() if text[1].strip() and fits(model, *text)}
+            for id, found in zip(fitting, score(model, list(fitting.values()), work.runtime), strict=True):
+                yield LabelDoubt.of(id, found)
+            read += len(block)
+            work.progress(read, total, "reading its own labels")
+
+    write_rows(work.folder / DOUBTS, doubts())
+    sure = {
+        one["id"]: certainty(one["log_probabilities"], one["dissents"], settings.measure)
+        for one in read_lines(work.folder / DOUBTS)
+    }
+
+    def stated() -> Iterator[WeakLabel]:
+        for label in read_labels(work.parents["labels"]):
+            yield replace(label, confidence=sure.get(label.id, 0.0) if label.answer is not None else 0.0)
 
     write_rows(work.folder / LABELS, stated())
-    write_rows(work.folder / DOUBTS, doubts)
-    return Outcome({"texts": len(doubts), "left_out": len(sure) - len(doubts), "mean_confidence": fmean(sure or [0.0])})
+    mean = fmean(label.confidence or 0.0 for label in stated()) if total else None
+    return Outcome({"texts": len(sure), "left_out": total - len(sure), "mean_confidence": mean})
 
 
 def read_doubts(folder: Path) -> list[LabelDoubt]:

@@ -58,6 +58,11 @@ class Boosted(Writer):
     def _fits(self) -> Self:
         if not self.boosting.reweight and (self.weights == "alpha" or self.warm):
             raise ValueError("without reweighting experts are made apart and count the same: set weights to 'uniform'")
+        if self.choose == "validate" and self.answers != "text":
+            raise ValueError(
+                "how many experts to keep is chosen by what they write, and here they choose among options (answers): "
+                "set choose to 'all', or answers to 'text'"
+            )
         if self.retries and not self.boosting.reweight:
             raise ValueError("without reweighting every expert is kept, so there is nothing to retry: set retries to 0")
         if self.retries and self.warm:

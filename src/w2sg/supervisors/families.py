@@ -13,11 +13,11 @@ from w2sg.models.base import Mixture, ModelConfig
 from w2sg.steps.cast import Cast
 from w2sg.steps.join import join_step
 from w2sg.steps.model import Node
-from w2sg.supervisors.base import Supervisor
+from w2sg.supervisors.base import Writer
 from w2sg.supervisors.single import Teacher
 
 
-class Families(Supervisor):
+class Families(Writer):
     """Teachers of different size or family, each tuned on the gold of `supervise`, as one model."""
 
     kind: Literal["families"] = "families"
@@ -42,6 +42,10 @@ class Families(Supervisor):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if any(member.answers != "text" for member in self.members):
+            raise ValueError(
+                "members are mixed into one model, which answers as a whole: set answers there, not in members"
+            )
         if self.weights is not None and len(self.weights) != len(self.members):
             raise ValueError(
                 f"there are {len(self.weights)} weights for {len(self.members)} members: give one for each"
@@ -50,7 +54,7 @@ class Families(Supervisor):
             raise ValueError("a member's weight must be above 0: leave those out that are not to count")
         return self
 
-    def node(self, cast: Cast) -> Node:
+    def made(self, cast: Cast) -> Node:
         members = [member.node(cast) for member in self.members]
         names = [Path(member.ref.config.path).name for member in members]
         if any(member.tuned is None for member in members):
