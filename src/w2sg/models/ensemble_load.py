@@ -173,7 +173,8 @@ def _base_of(adapter: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         raise ModelError(
             f"The adapter in {str(adapter)!r} does not say which model it adapts: its adapter_config.json is missing "
-            "or damaged, or holds no base_model_name_or_path. Put the file that peft wrote back, or make the expert again."
+            "or damaged, or holds no base_model_name_or_path. Put the file that peft wrote back, or make the expert "
+            "again."
         ) from None
 
 
