@@ -17,6 +17,7 @@ from w2sg.models.fit_data import encode
 from w2sg.models.hf import LanguageModel
 from w2sg.models.loading import load
 from w2sg.models.teacher_forced import read_answers
+from w2sg.records import Example, Target, ask
 from w2sg.runs.experiment import Experiment
 from w2sg.runs.plan import Plan, make_plan, task_step
 from w2sg.runs.runner import run_steps
@@ -24,7 +25,7 @@ from w2sg.runs.store import Store
 from w2sg.schedules.methods import method
 from w2sg.steps.base import with_ancestors
 from w2sg.steps.cast import Cast
-from w2sg.steps.inputs import MODEL, read_labels, read_scores, read_targets
+from w2sg.steps.inputs import MODEL, read_labels, read_scores
 from w2sg.steps.model import ModelRef
 from w2sg.supervisors.base import Supervisor
 from w2sg.supervisors.boosted import Boosted
@@ -86,40 +87,46 @@ def test_from_gold_to_a_student_and_the_same_experts_in_three_methods(tmp_path: 
 def test_boosted_experts_learn_the_rare_rule_that_equal_ones_miss(tmp_path: Path) -> None:
     """A third of the questions are answered by another rule than the rest, and an adapter of rank 1 trained for a few
     steps learns little but the common one. Of four experts boosted and four of other seeds, at the same cost, the
-    boosted ones get less than half as many tokens wrong, and fewer of the rare rule's."""
-    rows = [
-        {"question": f"Is every wumpus a tumpus {n}?", "answer": "jumps over", "id": f"rare-{n}"}
-        if n % 3 == 0
-        else {"question": f"Who wrote the song {n}?", "answer": "the river", "id": f"common-{n}"}
-        for n in range(36)
-    ]
-    (tmp_path / "gold.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    boosted ones get less than half as many tokens of new questions wrong, and of the rare rule's."""
+
+    def rows(numbers: range) -> list[dict[str, str]]:
+        return [
+            {"question": f"Is every wumpus a tumpus {n}?", "answer": "jumps over", "id": f"rare-{n}"}
+            if n % 3 == 0
+            else {"question": f"Who wrote the song {n}?", "answer": "the river", "id": f"common-{n}"}
+            for n in numbers
+        ]
+
+    (tmp_path / "gold.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows(range(36))))
     split = {"supervise": 30, "validate": 0, "transfer": 3, "test_id": 3, "near_duplicates": "exact"}
     task = {"kind": "file", "grader": "short", "labelled": str(tmp_path / "gold.jsonl"), "split": split}
     fit = FitConfig(learning_rate=2e-2, batch_size=8, lora=LoraConfig(rank=1, alpha=8), schedule="constant")
     ref = ModelRef.of(ModelConfig(path=str(build_model(tmp_path / "teacher", "llama"))))
     laid_out = task_step(task_config(task))
     cast = Cast("rules", laid_out, ref, ref, fit, fit, reasoning=False, max_new_tokens=8, chunk=64, seed=0)
-    store, cpu = Store(tmp_path / "store"), RuntimeConfig(device="cpu")
+    store, cpu, built = Store(tmp_path / "store"), RuntimeConfig(device="cpu"), task_config(task).build()
+    fresh = [
+        Target(row["id"], ask(built.prompt(Example(row["id"], row["question"]))), f"Answer: {row['answer']}")
+        for row in rows(range(60, 90))
+    ]
 
     def errors(supervisor: Supervisor) -> tuple[float, float]:
-        """The share of answer tokens that are wrong after the right ones before them: of all, of the rare rule's."""
+        """The share of new questions' answer tokens that are wrong after the right ones before them: of all, of the
+        rare rule's."""
         node = supervisor.node(cast)
         assert node.tuned is not None
         run_steps(with_ancestors([node.tuned]), store, cpu, workers=1)
         model = load(ref.config, cpu, store.folder(node.tuned) / MODEL)
         assert isinstance(model, LanguageModel)
-        (targets,) = [step for step in node.tuned.ancestors() if step.kind == "targets"]
-        texts = encode(model, read_targets(store.folder(targets)), fit).texts
+        texts = encode(model, fresh, fit).texts
         wrong = [reading.wrong for reading in read_answers(model, texts, cpu)]
         rare = [bits for text, bits in zip(texts, wrong, strict=True) if text.id.startswith("rare")]
         return float(np.concatenate(wrong).mean()), float(np.concatenate(rare).mean())
 
     boosting = {"draw": "weight", "measured": "in-sample"}
-    boosted = errors(Boosted.parse({"experts": 4, "boosting": boosting}, "it"))
-    equal, one = errors(Committee(experts=4)), errors(Teacher())
-    assert 2 * boosted[0] < equal[0] < one[0]
-    assert boosted[1] < equal[1]
+    boosted, equal = errors(Boosted.parse({"experts": 4, "boosting": boosting}, "it")), errors(Committee(experts=4))
+    assert 2 * boosted[0] < equal[0] < errors(Teacher())[0]
+    assert 2 * boosted[1] < equal[1]
 
 
 def test_presets() -> None:
