@@ -18,6 +18,7 @@ from w2sg.models.base import ModelConfig, RuntimeConfig
 from w2sg.models.fit_config import FitConfig, LoraConfig
 from w2sg.models.loading import load
 from w2sg.records import ask
+from w2sg.report.costs import part_of
 from w2sg.runs.experiment import Experiment
 from w2sg.runs.plan import make_plan, task_step
 from w2sg.runs.runner import run_steps
@@ -104,6 +105,8 @@ def test_labels_students_and_the_test(task: dict[str, Any], tmp_path: Path) -> N
     by_name = {arm.method: arm for arm in plan.arms}
     for name in ("untuned-options", "teacher-options"):
         assert all(score.parsed for score in read_scores(store.folder(by_name[name].scores)))
+    played = {part_of(step, ()) for step in plan.steps if step.kind == "classify"}
+    assert played == {"supervisor's samples", "answers to the test"}
     labels = {}
     for name in ("chosen", "drawn"):
         made = by_name[name].labels

@@ -13,6 +13,7 @@ from w2sg.report.arms import ArmResult, PartCost
 from w2sg.report.results import Results
 from w2sg.report.schema import CostPart, CostRow
 from w2sg.steps.base import Step
+from w2sg.steps.classify import ClassifySettings
 from w2sg.steps.model import ModelRef
 from w2sg.steps.sample import SampleSettings
 
@@ -20,6 +21,7 @@ _KINDS: dict[str, CostPart] = {
     "rewrite": "student's rewrites",
     "judge": "supervisor's judgements",
     "state": "statements of doubt",
+    "doubt": "statements of doubt",
     "fit": "training of supervisors",
     "boost": "training of supervisors",
     "boost-classes": "training of supervisors",
@@ -29,7 +31,7 @@ _KINDS: dict[str, CostPart] = {
 }
 
 
-_SAMPLES = frozenset(["sample", "judge", "state", "rewrite"])
+_SAMPLES = frozenset(["sample", "classify", "doubt", "judge", "state", "rewrite"])
 _ENSEMBLES = {"ensemble": "experts", "first-experts": "experts", "choose": "experts", "join": "members"}
 """The kinds of steps that make an ensemble, and what they call the number of its experts."""
 
@@ -99,7 +101,7 @@ def counted_once(results: Results, task: str) -> str:
 
 def part_of(step: Step, plays: Collection[str]) -> CostPart:
     """Return what a step does for its arm; `plays` are the parts that it plays for the steps that rest on it."""
-    if not isinstance(step.settings, SampleSettings):
+    if not isinstance(step.settings, SampleSettings | ClassifySettings):
         return _KINDS.get(step.kind, "the rest")
     if "test" in step.settings.roles:
         return "answers to the test"
