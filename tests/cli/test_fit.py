@@ -125,13 +125,13 @@ def test_the_gold_is_divided_and_the_pool_is_all_for_the_student() -> None:
     assert experiment.teacher_fit.lora is None
 
 
-def test_adapters_learn_ten_times_faster_up_to_a_limit() -> None:
+def test_adapters_learn_ten_times_faster() -> None:
     def rate(student: str) -> float:
         files = {"labelled": "gold.jsonl", "unlabelled": "pool.jsonl"}
         return Wish(student, student, "imitation", files, lora=True).experiment("s").student_fit.learning_rate
 
     assert rate("some/model") == 1e-4
-    assert rate("zoo/nano") == 3e-3
+    assert rate("zoo/nano") == 1e-3
 
 
 @pytest.mark.parametrize(("words", "name"), [("My student!", "My-student"), ("", "student"), ("...", "student")])

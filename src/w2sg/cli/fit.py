@@ -107,7 +107,7 @@ class Wish:
         rate = learning_rate(ModelConfig(path=self.student))
         student_fit: dict[str, Any] = {"learning_rate": rate}
         if self.lora:
-            student_fit = {"learning_rate": float(f"{min(3e-3, 10 * rate):.1g}"), "lora": {}}
+            student_fit = {"learning_rate": float(f"{10 * rate:.1g}"), "lora": {}}
         split = {"seed": self.seed}  # the file task keeps shares of the gold for validation and test
         data = {
             "name": plain(name),
@@ -144,8 +144,9 @@ def plain(words: str) -> str:
 
 def learning_rate(model: ModelConfig) -> float:
     """Return a peak learning rate that suits full fine-tuning of a model of this size: 1e-5 from half a billion
-    parameters up, more below (about 3e-4 at a million). A model that is not on this disk counts as large."""
+    parameters up, more below, to 1e-4 under ten million: what is higher makes models of the zoo forget what they know
+    (`experiments/ensemw2s-learning-rates.yaml`). A model that is not on this disk counts as large."""
     from w2sg.models.identity import parameter_guess
 
     size = parameter_guess(model) or 5e8
-    return float(f"{min(1e-3, max(1e-5, 1e-5 * (5e8 / size) ** 0.55)):.1g}")
+    return float(f"{min(1e-4, max(1e-5, 1e-5 * (5e8 / size) ** 0.55)):.1g}")

@@ -32,7 +32,7 @@ class FitConfig(Config):
     """How a model is tuned. The defaults suit language models of 0.5B parameters and more."""
 
     learning_rate: float = Field(1e-5, gt=0)
-    """Peak learning rate of AdamW. Small models want more (1e-3 at a million parameters); LoRA about ten times more."""
+    """Peak learning rate of AdamW. Small models want more (1e-4 at a million parameters); LoRA about ten times more."""
     epochs: float = Field(3.0, gt=0)
     """Passes over the training texts; a fraction ends the last pass early."""
     batch_size: int = Field(16, ge=1)
