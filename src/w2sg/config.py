@@ -164,6 +164,8 @@ def describe(error: ValidationError, model: type[BaseModel] | None = None) -> st
             key = str(found["loc"][-1])
             inside = list(_places(model, key)) if model and not difflib.get_close_matches(key, known, n=1) else []
             hint = f" here (perhaps you meant {' or '.join(inside)})" if inside else suggest(key, known)
+            if key in known:
+                hint = " for this kind (another kind of this part has it)"
             sentences.append(f"{place}: unknown key{hint}.")
         elif found["type"] == "union_tag_invalid":
             context = found["ctx"]

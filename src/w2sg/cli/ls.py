@@ -17,7 +17,7 @@ _KINDS = (  # written out, so that help stays instant
 def ls(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder, or a store.", envvar="W2SG_STORE")],
     kind: Annotated[str | None, typer.Option("--kind", help=f"Only steps of this kind: {_KINDS}.")] = None,
-    where: Annotated[bool, typer.Option("--where", help="Name each step's folder too.")] = False,
+    where: Annotated[bool, typer.Option("--where", help="Name each step's folder in place of its cost.")] = False,
 ) -> None:
     """List the finished steps in a store: what each is, and what it cost.
 
@@ -53,19 +53,22 @@ def ls(
     table.add_column("step", overflow="fold")
     for record in sorted(records, key=lambda record: str(record["provenance"]["finished"])):
         cost = record["cost"]
-        step = Text(record["label"])
-        if where:
-            step.append(f"\n{record['folder']}", "dim")
+        if where:  # unbroken, to be copied
+            Console().print(Text(f"{record['label']}\n{record['folder']}"), soft_wrap=True)
+            continue
         table.add_row(
             str(record["provenance"]["finished"])[:16].replace("T", " "),
             clock(cost["seconds"]),
             f"{cost['tokens_sampled']:,}" if cost["tokens_sampled"] else "",
             f"{cost['tokens_trained']:,}" if cost["tokens_trained"] else "",
-            step,
+            Text(record["label"]),
         )
-    Console().print(table)
+    if not where:
+        Console().print(table)
     seconds = sum(record["cost"]["seconds"] for record in records)
-    Console().print(Text(f"{len(records)} finished steps in {store}, {clock(seconds)} of work."))
+    Console().print(
+        Text(f"{len(records)} finished step{'s' * (len(records) > 1)} in {store}, {clock(seconds)} of work.")
+    )
 
 
 def _elsewhere(folder: Path) -> str:

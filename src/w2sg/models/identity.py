@@ -118,7 +118,8 @@ def _files(name: str, folder: Path) -> dict[str, str]:
     """Return the digests of the files in `folder` that decide what the model called `name` says."""
     files = sorted({path for pattern in _DECIDING for path in folder.glob(pattern) if path.is_file()})
     if not files:
-        raise ModelError(f"The folder {name!r} holds no model: no config.json and no *.safetensors.")
+        inside = f" Its folder {str(folder / 'model')!r} may be meant." if (folder / "model").is_dir() else ""
+        raise ModelError(f"The folder {name!r} holds no model: no config.json and no *.safetensors.{inside}")
     return {path.name: _digest(path) for path in files}
 
 

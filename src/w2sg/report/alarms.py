@@ -142,7 +142,8 @@ def _headroom(results: Results, task: str) -> Iterator[Note]:
         yield _alarm(
             task,
             f"No headroom is shown on {items(stratum)}: training on gold gives {difference(untuned)} over the "
-            "untuned student. Where gold does not help, no method can be shown to.",
+            "untuned student. Where gold does not help, no method can be shown to. Training too short, or at too low a "
+            "learning rate, looks the same.",
         )
     random = _pair(results, task, stratum, "random-labels", "untuned")
     if random is not None and random.low > 0:
