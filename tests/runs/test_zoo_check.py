@@ -18,8 +18,12 @@ SCRIPTED = {"teacher": "scripted:scripted_readers:deaf", "student": "scripted:sc
 
 def test_the_check_is_of_the_quickstarts_pair() -> None:
     quickstart, check = read_experiment(ROOT / "experiments" / "quickstart.yaml"), check_experiment()
-    for name in ("teacher", "student", "teacher_fit", "student_fit", "max_new_tokens", "reasoning"):
+    for name in ("teacher", "student", "max_new_tokens", "reasoning"):
         assert getattr(check, name) == getattr(quickstart, name), name
+    # The rates are those at which the members were judged when they were frozen, and no longer the quickstart's.
+    assert (check.teacher_fit.learning_rate, check.student_fit.learning_rate) == (1e-3, 5e-4)
+    for one, other in ((check.teacher_fit, quickstart.teacher_fit), (check.student_fit, quickstart.student_fit)):
+        assert one.model_copy(update={"learning_rate": other.learning_rate}) == other
     assert tuple(task.kind for task in check.tasks) == KINDS
     assert check.seeds == SEEDS
 

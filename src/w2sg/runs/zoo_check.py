@@ -28,7 +28,8 @@ SETTINGS: dict[str, Any] = {
     "teacher_fit": {"learning_rate": 1.0e-3, "epochs": 3, "batch_size": 16},
     "student_fit": {"learning_rate": 5.0e-4, "epochs": 2, "batch_size": 16},
 }
-"""How the pair is tuned and asked, as in the quickstart."""
+"""How the pair is tuned and asked: as in the quickstart, at the learning rates at which the members were judged when
+they were frozen, which are higher than what suits them best (`experiments/ensemw2s-learning-rates.yaml`)."""
 
 _OWN = "own-labels"
 _DECIDED = ("name", "tasks", "teacher", "student", "seeds", "methods", "controls")
