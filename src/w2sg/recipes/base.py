@@ -48,6 +48,10 @@ class Recipe(Part):
         """
         return {}
 
+    def count(self, labels: int) -> int:
+        """Return how many of so many labels it means to learn: all."""
+        return labels
+
     @abstractmethod
     def targets(self, task: Task, parents: Mapping[str, Path], folder: Path) -> list[Target]:
         """Return the training texts.

@@ -14,7 +14,7 @@ from w2sg.report.results import Results
 from w2sg.report.schema import CostPart, CostRow
 from w2sg.steps.base import Step
 from w2sg.steps.classify import ClassifySettings
-from w2sg.steps.model import ModelRef
+from w2sg.steps.model import ENSEMBLES, ModelRef
 from w2sg.steps.sample import SampleSettings
 
 _KINDS: dict[str, CostPart] = {
@@ -32,8 +32,8 @@ _KINDS: dict[str, CostPart] = {
 
 
 _SAMPLES = frozenset(["sample", "classify", "doubt", "judge", "state", "rewrite"])
-_ENSEMBLES = {"ensemble": "experts", "first-experts": "experts", "choose": "experts", "join": "members"}
-"""The kinds of steps that make an ensemble, and what they call the number of its experts."""
+_COUNTED_AS = {kind: "members" if kind == "join" else "experts" for kind in ENSEMBLES}
+"""What the kinds of steps that make an ensemble call the number of its experts."""
 
 
 def part_costs(scores: Step, tuned: Step | None, records: Mapping[str, Any]) -> tuple[PartCost, ...]:
@@ -75,7 +75,7 @@ def _experts(step: Step, records: Mapping[str, Any]) -> float:
         return 1.0
     if (made := step.parents.get("model")) is not None:
         summary = records[made.fingerprint]["summary"]
-        return float(summary[_ENSEMBLES[made.kind]]) if made.kind in _ENSEMBLES else 1.0
+        return float(summary[_COUNTED_AS[made.kind]]) if made.kind in ENSEMBLES else 1.0
     model = getattr(step.settings, "model", None)
     if isinstance(model, ModelRef) and model.is_ensemble:
         return float(len(model.content["ensemble"]["experts"]))

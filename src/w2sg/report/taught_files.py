@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from w2sg.recipes.alice import Alice
+from w2sg.recipes.base import Recipe
 from w2sg.recipes.gold import GoldTargets
-from w2sg.recipes.imitation import Imitation
 from w2sg.report.arms import TaughtMade
 from w2sg.report.schema import WhyUntaught
 from w2sg.report.taught import is_alarming
@@ -80,7 +80,7 @@ class TaughtReader:
         key = (task.fingerprint, role, str(part))
         if key not in self._sizes:
             self._sizes[key] = len(in_slice(read_examples(self._store.folder(task), (role,)), part))
-        return settings.count(self._sizes[key]) if isinstance(settings, Imitation) else self._sizes[key]
+        return settings.count(self._sizes[key]) if isinstance(settings, Recipe) else self._sizes[key]
 
     def _labels(self, texts: Step) -> _Reasons:
         """Questions to which no supervisor gave an answer."""
