@@ -1,8 +1,8 @@
 """Time the labels of an ensemble of LoRA experts on one base against those of one expert.
 
     python benchmarks/ensemble_decoding.py [--model zoo/mini] [--task world-maths] [--questions 64] [--experts 5]
-        [--rank 8] [--ensemble FOLDER | --random | --shape qwen2.5-0.5b] [--spread] [--ours] [--tokens N]
-        [--max-new-tokens 96] [--device cpu] [--threads 1] [--repeats 3] [--json PATH]
+        [--rank 8] [--last-layers N] [--learning-rate 2e-4] [--ensemble FOLDER | --random | --shape qwen2.5-0.5b]
+        [--spread] [--ours] [--tokens N] [--max-new-tokens 96] [--device cpu] [--threads 1] [--repeats 3] [--json PATH]
 
 Five arms answer the same questions side by side, greedily, up to each answer's end (`--tokens N`: with exactly N
 tokens each): one expert by w2sg's engine; one expert as the ensemble's engine would run it, were there no others; the
@@ -241,8 +241,8 @@ def boosted(folder: Path, options: argparse.Namespace) -> Path:
     from w2sg.models.base import RuntimeConfig
     from w2sg.models.fit_config import FitConfig, LoraConfig
 
-    lora = LoraConfig(rank=options.rank, alpha=2 * options.rank)
-    settings = FitConfig(learning_rate=5e-3, epochs=2, batch_size=16, lora=lora)
+    lora = LoraConfig(rank=options.rank, alpha=2 * options.rank, last_layers=options.last_layers)
+    settings = FitConfig(learning_rate=options.learning_rate, epochs=3, batch_size=16, lora=lora)
     targets = targets_of(options.task, LEARNT)
     rounds(folder, options.model, targets, options.experts, settings, RuntimeConfig(device="cpu"), plain=False)
     return folder / "ensemble"
@@ -255,6 +255,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--questions", type=int, default=64)
     parser.add_argument("--experts", type=int, default=5)
     parser.add_argument("--rank", type=int, default=8)
+    parser.add_argument("--last-layers", type=int, help="adapters on so many last layers only")
+    parser.add_argument("--learning-rate", type=float, default=2e-4, help="of the experts' three epochs")
     parser.add_argument("--ensemble", type=Path, help="an ensemble of adapters on the model")
     parser.add_argument("--random", action="store_true", help="random experts")
     parser.add_argument("--shape", choices=SHAPES, help="random experts on a random base of this shape")

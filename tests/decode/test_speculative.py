@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from w2sg.decode import blocks, branching, speculative
 from w2sg.decode.base import Branch
 from w2sg.decode.blocks import Reader
 from w2sg.decode.config import SamplingConfig
-from w2sg.decode.llama import LlamaForward
+from w2sg.decode.llama import Attend, LlamaForward
 from w2sg.decode.sampling import engine_of
 from w2sg.models import loading
 from w2sg.models.base import EnsembleConfig, Mixture, ModelConfig, RuntimeConfig
@@ -74,6 +74,41 @@ def near(tiny_model: TinyModel, tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.mark.parametrize("mixture", ["probability", "log-linear"])
 def test_experts_near_to_one_another(near: Path, config: SamplingConfig, mixture: Mixture, slots: int) -> None:
     compare(load(near, mixture), config, slots)
+
+
+@pytest.fixture(scope="module")
+def upper(tiny_model: TinyModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Experts whose adapters are on the last of three layers; of one, on the second alone."""
+    folder = tmp_path_factory.mktemp("upper")
+    base, above = tiny_model("llama", num_hidden_layers=3), r"model\.layers\.[01]\..*"
+    experts = [
+        (build_adapter(folder / f"{seed}", base, seed, lora_alpha=1.0, exclude_modules=left_alone), 1.0 + seed / 9)
+        for seed, left_alone in enumerate((above, above, r"model\.layers\.[02]\..*"))
+    ]
+    save_ensemble(folder / "ensemble", str(base), experts)
+    save_ensemble(folder / "last", str(base), experts[:2])
+    return folder
+
+
+@pytest.mark.parametrize("slots", [0, 3])
+@pytest.mark.parametrize("config", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
+@pytest.mark.parametrize(("which", "depth"), [("ensemble", 1), ("last", 2)])
+def test_first_layers_that_experts_have_in_common(
+    upper: Path, config: SamplingConfig, slots: int, which: str, depth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the drafting expert goes through them, and what is said is the same."""
+    model, began = load(upper / which), set[tuple[int, int]]()
+    extend = LlamaForward.extend
+
+    def counted(self: LlamaForward, x: torch.Tensor, positions: torch.Tensor, attend: Attend, *rest: Any) -> Any:
+        began.add((id(self), rest[0].start))
+        return extend(self, x, positions, attend, *rest)
+
+    monkeypatch.setattr(LlamaForward, "extend", counted)
+    assert LlamaForward.in_common(model.model) == depth
+    compare(model, config, slots)
+    assert sum(start == 0 for _, start in began) == 1
+    assert {start for _, start in began} == {0, depth}
 
 
 @pytest.mark.parametrize("config", [GREEDY, SAMPLED], ids=["greedy", "sampled"])

@@ -257,6 +257,40 @@ def test_layers_that_do_not_exist(tiny_model: Callable[..., Path], tmp_path: Pat
         run(tmp_path, tiny_model("llama"), texts(), config)
 
 
+@pytest.mark.parametrize(
+    ("family", "stack", "depth"),
+    [("llama", "model.layers", 2), ("gpt2", "transformer.h", 2), ("gpt_neox", "gpt_neox.layers", 2)],
+)
+def test_adapters_on_the_last_layers_alone(
+    family: str, stack: str, depth: int, tiny_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    """What lies below, and nothing else, is left as the base has it; on all layers they are as without the setting."""
+    path, lora = tiny_model(family), LoraConfig(rank=4, last_layers=1)
+    run(tmp_path / "1", path, texts(), TINY.model_copy(update={"lora": lora}))
+    named = {name.split(".lora_")[0].removeprefix("base_model.model.") for name in weights(tmp_path / "1" / "model")}
+    run(tmp_path / "2", path, texts(), TINY.model_copy(update={"lora": LoraConfig(rank=4)}))
+    everywhere = {
+        name.split(".lora_")[0].removeprefix("base_model.model.") for name in weights(tmp_path / "2" / "model")
+    }
+    assert named == {name for name in everywhere if name.startswith(f"{stack}.{depth - 1}.")}
+    assert len(everywhere) == depth * len(named)
+    whole = TINY.model_copy(update={"lora": LoraConfig(rank=4, last_layers=depth)})
+    run(tmp_path / "3", path, texts(), whole)
+    for name, weight in weights(tmp_path / "2" / "model").items():
+        assert torch.equal(weights(tmp_path / "3" / "model")[name], weight)
+    other = TINY.model_copy(update={"lora": LoraConfig(rank=4)})
+    with pytest.raises(ModelError, match=r"on other layers than lora.last_layers \(None\) asks for"):
+        run(tmp_path / "4", path, texts(), other, tuned=tmp_path / "1" / "model")
+    again = run(tmp_path / "5", path, texts(), TINY.model_copy(update={"lora": lora}), tuned=tmp_path / "1" / "model")
+    assert len(again.losses)
+
+
+def test_more_last_layers_than_there_are(tiny_model: Callable[..., Path], tmp_path: Path) -> None:
+    config = TINY.model_copy(update={"lora": LoraConfig(last_layers=3)})
+    with pytest.raises(ModelError, match=r"the last 3 layers \(lora.last_layers\) of .*: it has 2. Ask for"):
+        run(tmp_path, tiny_model("llama"), texts(), config)
+
+
 def test_a_loss_that_is_not_finite(tiny_model: Callable[..., Path], tmp_path: Path) -> None:
     """The message names step and learning rate, nothing is written as a model, and a good checkpoint stays."""
     config = FitConfig(learning_rate=1e30, epochs=4, batch_size=4, schedule="constant", warmup_fraction=0.5)

@@ -2,8 +2,9 @@
 
 Keys and values stand at their positions, so that a text is taken back to an earlier place by reading on from there.
 Texts that begin alike are read once up to where they part, when they are read from their start. All matrix products are
-over the tokens alone, without padding; only attention is over rectangles. Which tokens are read is left to
-`decode.speculative`, the layers to `decode.llama`.
+over the tokens alone, without padding; only attention is over rectangles. Where models have their first layers in
+common, one of them leaves in a `Trunk` what it made of each token there, and the others begin with that. Which tokens
+are read is left to `decode.speculative`, the layers to `decode.llama`.
 """
 
 from __future__ import annotations
@@ -18,11 +19,49 @@ from torch import Tensor
 
 from w2sg.decode.llama import LlamaForward
 
+Places = tuple[Tensor, Tensor]
+"""Tokens: the rows of their texts, and their positions."""
+
 _ALL_ROWS_SHARE = 0.5
 """From this share of the texts on, attention is over all of them: picking some copies their keys and values."""
 _SCORES = 1 << 22
 """Attention scores held at once, or those of one text where that has more. They are written out, which for short texts
 takes a third of the time of torch's fused attention."""
+
+
+class Trunk:
+    """What the first layers that several models have in common made of the texts' tokens.
+
+    Args:
+        forward: one of the models.
+        depth: how many layers.
+        rows: how many texts.
+    """
+
+    def __init__(self, forward: LlamaForward, depth: int, rows: int) -> None:
+        self.depth = depth
+        self._states = torch.zeros(rows, 0, forward.width, dtype=forward.dtype, device=forward.device)
+
+    def reserve(self, length: int) -> None:
+        """Make room for so many tokens of each text."""
+        if length > self._states.shape[1]:
+            self._states = F.pad(self._states, (0, 0, 0, length - self._states.shape[1]))
+
+    def put(self, places: Places, states: Tensor) -> None:
+        """Keep what was made of tokens, (token, width)."""
+        self._states[places] = states
+
+    def copy(self, places: Places, sources: Places) -> None:
+        """Keep for tokens what is kept for others."""
+        self._states[places] = self._states[sources]
+
+    def get(self, places: Places) -> Tensor:
+        """Return what is kept for tokens."""
+        return self._states[places]
+
+    def select(self, rows: Tensor) -> None:
+        """Keep the given texts, in that order."""
+        self._states = self._states[rows]
 
 
 class Reader:
@@ -31,13 +70,18 @@ class Reader:
     Args:
         forward: a single model, or one expert.
         rows: how many texts.
+        trunk: what it has in common with other models, if anything.
+        leads: whether it is the one that fills the trunk. The others read only what it has read.
     """
 
-    def __init__(self, forward: LlamaForward, rows: int) -> None:
+    def __init__(self, forward: LlamaForward, rows: int, trunk: Trunk | None = None, leads: bool = False) -> None:
         self.forward = forward
         self.read = np.zeros(rows, dtype=np.int64)
         """How many tokens of each text are read."""
-        shape = len(forward.layers), 2, rows, forward.kv_heads, 0, forward.head_dim
+        self._trunk, self._leads = trunk, leads
+        self._first = 0 if trunk is None or leads else trunk.depth
+        """The first layer that is its own to compute."""
+        shape = len(forward.layers) - self._first, 2, rows, forward.kv_heads, 0, forward.head_dim
         self._cache = torch.zeros(shape, dtype=forward.dtype, device=forward.device)
 
     def advance(self, tokens: np.ndarray, rows: np.ndarray, ends: np.ndarray, wanted: np.ndarray) -> Tensor:
@@ -66,10 +110,12 @@ class Reader:
         """Keep the given texts, in that order; a text may be taken several times."""
         self.read = self.read[rows]
         self._cache = self._cache[:, :, self.put(rows)]
+        if self._trunk is not None and self._leads:
+            self._trunk.select(self.put(rows))
 
     def layer(self, number: int) -> Tensor:
         """Return a layer's keys and values, of shape (2, text, head, position, dimension)."""
-        return self._cache[number]
+        return self._cache[number - self._first]
 
     @property
     def capacity(self) -> int:
@@ -90,6 +136,8 @@ class Reader:
         if length > self.capacity:
             wider = max(length, self.capacity * 3 // 2, self.capacity + 32)
             self._cache = F.pad(self._cache, (0, 0, 0, wider - self.capacity))
+            if self._trunk is not None:
+                self._trunk.reserve(wider)
 
     def _pass(
         self, tokens: np.ndarray, span: _Span, owners: np.ndarray | None, texts: np.ndarray, places: np.ndarray
@@ -97,10 +145,21 @@ class Reader:
         """Read the span, and return the final hidden states at `places` of the span's `texts`."""
         firsts = np.cumsum(span.counts) - span.counts
         kept, order = np.unique(firsts[texts] + places - span.begins[texts], return_inverse=True)
-        positions = span.positions
-        ids = self.put(tokens[span.rows[span.own], positions])
-        some = None if len(kept) == len(ids) else self.put(kept)
-        hidden = self.forward.extend(ids, self.put(positions), _Attention(self, span, owners), some)
+        some = None if len(kept) == len(span.own) else self.put(kept)
+        positions, attend, trunk = self.put(span.positions), _Attention(self, span, owners), self._trunk
+        where, layers = (self.put(span.rows[span.own]), positions), len(self.forward.layers)
+        if trunk is not None and not self._leads:
+            x, begun = trunk.get(where), trunk.depth
+        else:
+            x, begun = self.forward.embedded(self.put(tokens[span.rows[span.own], span.positions])), 0
+        if trunk is not None and self._leads:
+            x, begun = self.forward.extend(x, positions, attend, range(trunk.depth)), trunk.depth
+            trunk.put(where, x)
+            if owners is not None:
+                lent, sources = span.lent(owners)
+                offsets = self.put(lent.offsets)
+                trunk.copy((self.put(span.rows[lent.own]), offsets), (self.put(sources), offsets))
+        hidden = self.forward.extend(x, positions, attend, range(begun, layers), some)
         return hidden if np.array_equal(order, np.arange(len(hidden))) else hidden[self.put(order)]
 
 
@@ -128,6 +187,11 @@ class _Span:
         """For each token, its place in its text."""
         positions: np.ndarray = self.begins[self.own] + self.offsets
         return positions
+
+    def lent(self, owners: np.ndarray) -> tuple[_Span, np.ndarray]:
+        """Return the tokens before those that are read, and for each the row of the text that they are owned by."""
+        before = _Span(self.rows, np.zeros_like(self.begins), self.begins)
+        return before, self.rows[owners[before.own, before.offsets]]
 
 
 @dataclass(frozen=True)
@@ -177,8 +241,7 @@ class _Attention:
         self._stored = reader.slots(rows[own], span.positions)
         self._borrowed = None
         if owners is not None:
-            lent = _Span(rows, np.zeros_like(first), first)
-            sources = rows[owners[lent.own, lent.offsets]]
+            lent, sources = span.lent(owners)
             self._borrowed = reader.slots(rows[lent.own], lent.offsets), reader.slots(sources, lent.offsets)
         self._rows: slice | Tensor = reader.put(rows)
         places, texts = own, len(reader.read)

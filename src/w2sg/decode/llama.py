@@ -22,6 +22,7 @@ from torch import Tensor
 
 from w2sg.decode.cohort import Cohort
 from w2sg.decode.llama_weights import Layer, Product, base_of, rms_normed, scales_of
+from w2sg.models.adapters import AdaptedLinear
 from w2sg.models.mixture import EnsembleModule
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
@@ -84,6 +85,17 @@ class LlamaForward:
             one.layers = [Layer.of(layer, False, number) for layer in stack]
         return [first, *others]
 
+    @staticmethod
+    def in_common(ensemble: EnsembleModule) -> int:
+        """Return through how many of the first layers all experts take a text alike: those without adapters, where
+        experts are adapters on one base."""
+        members = ensemble.members
+        if len(members) == ensemble.count:
+            return 0
+        layers = members[0].model.layers
+        adapted = [any(isinstance(part, AdaptedLinear) for part in layer.modules()) for layer in layers]
+        return min(adapted.index(True) if any(adapted) else len(layers), len(layers) - 1)
+
     def merged(self) -> LlamaForward:
         """Return the forward pass with adapters of one expert added to copies of the weights, of a model small enough
         for copies; else this one."""
@@ -92,6 +104,11 @@ class LlamaForward:
         one = copy.copy(self)
         one.layers = [layer.for_rows(1 << 62) for layer in self.layers]
         return one
+
+    @property
+    def width(self) -> int:
+        """How many numbers stand for a token between layers."""
+        return self._embeddings[0].shape[1]
 
     @property
     def device(self) -> torch.device:
@@ -122,7 +139,7 @@ class LlamaForward:
         # Padded on the right: a causal mask alone keeps prompts from seeing padding.
         ids = torch.tensor([[*prompt, *[0] * (longest - len(prompt))] for prompt in prompts], device=self.device)
         cos, sin = self._rotation(torch.arange(longest, device=self.device).repeat(count))
-        x = self._embedded(ids.view(-1))
+        x = self.embedded(ids.view(-1))
         cache = x.new_empty(len(self.layers), 2, count, self.copies * self.kv_heads, longest, self.head_dim)
         for number, layer in enumerate(self.layers):
             q, k, v = self._project(layer, x, cos, sin)
@@ -139,7 +156,7 @@ class LlamaForward:
     def step(self, ids_B: Tensor, positions_B: Tensor, cohorts: Sequence[Cohort]) -> Tensor:
         """Feed one token to every row of every cohort, in order, and return the final hidden states."""
         cos, sin = self._rotation(positions_B)
-        x = self._embedded(ids_B)
+        x = self.embedded(ids_B)
         for number, layer in enumerate(self.layers):
             q, k, v = self._project(layer, x, cos, sin)
             q = q * self.scale
@@ -151,20 +168,32 @@ class LlamaForward:
             x = self._finish(layer, x, parts[0] if len(parts) == 1 else torch.cat(parts))
         return self._joined(x.view(self.copies, len(ids_B), -1))
 
-    def extend(self, ids_N: Tensor, positions_N: Tensor, attend: Attend, kept: Tensor | None = None) -> Tensor:
-        """Feed N tokens of a single model, or of one expert, at their positions, and return their final hidden states,
-        or those of the `kept` ones."""
+    def extend(
+        self, x_NH: Tensor, positions_N: Tensor, attend: Attend, span: range, kept: Tensor | None = None
+    ) -> Tensor:
+        """Take N tokens at their positions through a `span` of the layers of a single model, or of one expert.
+
+        Args:
+            x_NH: what the first of these layers gets.
+            positions_N: the tokens' positions.
+            attend: how they attend.
+            span: consecutive layers.
+            kept: the tokens of which the last layer of the model returns something; all without.
+
+        Returns:
+            What the layer after the span gets; after the last one the final hidden states.
+        """
         cos, sin = self._rotation(positions_N)
-        x = self._embedded(ids_N)
-        for number, layer in enumerate(self.layers):
-            layer = layer.for_rows(len(x))
+        x = x_NH
+        for number in span:
+            layer = self.layers[number].for_rows(len(x))
             mixed = attend(number, *self._project(layer, x, cos, sin))
             if kept is not None and number == len(self.layers) - 1:
                 x, mixed = x[kept], mixed[kept]
             x = self._finish(layer, x, mixed)
         return x
 
-    def _embedded(self, ids: Tensor) -> Tensor:
+    def embedded(self, ids: Tensor) -> Tensor:
         """Return the embeddings of tokens, of shape (expert x token, width)."""
         parts = [F.embedding(ids, table) for table in self._embeddings]
         return torch.cat(parts) if len(parts) > 1 else parts[0].repeat(self.copies, 1)

@@ -13,6 +13,8 @@ of any architecture, one pass of all experts at a time). The rest is arithmetic:
   expert thinks the drafted token (all else might be one other token's); whole distributions are added up only where
   it is not, so that none are kept.
 - Drafts are as long as the share of right ones suggests.
+- Layers that no adapter changes are the same for all experts: the drafting one goes through them, the others begin
+  with what it found there.
 
 Sums are taken in another order than token by token, so a choice between tokens whose probabilities agree to some
 millionths may fall otherwise, as it may between any two of the engines; a lead counts only if it is larger than that.
@@ -28,7 +30,7 @@ import torch
 from torch import Tensor
 
 from w2sg.decode.base import Branch, Tick
-from w2sg.decode.blocks import Reader
+from w2sg.decode.blocks import Reader, Trunk
 from w2sg.decode.config import SamplingConfig
 from w2sg.decode.draw import check_numbers, pick
 from w2sg.decode.generic import in_slots, prompt_length, slots_of
@@ -75,9 +77,15 @@ class _Experts:
         self.shares: list[float] = (ensemble.weights / ensemble.weights.sum())[order].tolist()
         experts = [forwards[number] for number in order]
         self.forwards = [experts[0].merged(), *experts[1:]]
+        self.in_common = LlamaForward.in_common(ensemble)
         self.logarithms = ensemble.mixture == "log-linear"
         self.precision = torch.promote_types(experts[0].dtype, torch.float32)
         self.right, self.wrong = 199.0, 1.0
+
+    def readers(self, texts: int) -> list[Reader]:
+        """Return the experts' readers of so many texts."""
+        trunk = Trunk(self.forwards[0], self.in_common, texts) if self.in_common else None
+        return [Reader(forward, texts, trunk, number == 0) for number, forward in enumerate(self.forwards)]
 
     def draft_length(self, most: int) -> int:
         """Return the length that has drafts cost least per token that is right."""
@@ -131,7 +139,7 @@ class _Batch:
             self.tokens[row, : len(branch.prompt)] = branch.prompt
             self.uniforms[row, len(branch.prompt) :][: len(branch.uniforms)] = branch.uniforms
         self.found: list[list[int]] = [[] for _ in branches]
-        self.readers = [Reader(forward, len(branches)) for forward in experts.forwards]
+        self.readers = experts.readers(len(branches))
         self.states: list[Tensor] = []
         """Of each expert, the final hidden states before each place of the drafts, (text, place, width)."""
         self.leads = np.empty((0, 0))

@@ -31,7 +31,8 @@ from filelock import FileLock
 from w2sg.config import canonical
 from w2sg.errors import ModelError, StoreError, UserError
 from w2sg.models.base import ModelConfig, Progress, RuntimeConfig, silent
-from w2sg.models.fit_config import FitConfig, LoraConfig
+from w2sg.models.fit_adapter import check_adapter, put_adapter
+from w2sg.models.fit_config import FitConfig
 from w2sg.models.fit_data import StepBatches, encode, schedule
 from w2sg.models.fit_launch import JOB, Job, launch, report, tell
 from w2sg.models.fit_trainer import ResponseTrainer, last_checkpoint
@@ -187,28 +188,9 @@ def _prepared(job: Job) -> tuple[LanguageModel, bool]:
         model.model.requires_grad_(True)  # a merged adapter leaves its base frozen
         return model, False
     if tuned is not None and (tuned / "adapter_config.json").is_file():
-        _check_adapter(model, lora, tuned)
+        check_adapter(model, lora, tuned)
         return model, False
-    from peft import LoraConfig as PeftConfig
-    from peft import get_peft_model
-
-    modules = "all-linear" if lora.target_modules == "auto" else list(lora.target_modules)
-    torch.manual_seed(derive(job.seed, "fit-lora"))
-    settings = PeftConfig(
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=modules,
-        task_type="CAUSAL_LM",
-    )
-    try:
-        with quiet():
-            model.model = get_peft_model(model.model, settings)
-    except ValueError as error:
-        raise ModelError(
-            f"LoRA cannot be put on {job.model.path!r} with target_modules {lora.target_modules!r}: "
-            f"{' '.join(str(error).split())} Name linear layers of the model, or use 'auto'."
-        ) from None
+    put_adapter(model, lora, job.model.path, derive(job.seed, "fit-lora"))
     return model, tuned is not None or model.config.path != job.model.path
 
 
@@ -239,16 +221,6 @@ def _keeps_texts_apart(model: LanguageModel) -> bool:
         logits = model.model(input_ids=ids.to(model.device), position_ids=positions, use_cache=False).logits
         read.append(logits[0, 4:].float())
     return bool((read[0] - read[1]).abs().max() <= 1e-2 * read[0].std())
-
-
-def _check_adapter(model: LanguageModel, lora: LoraConfig, folder: Path) -> None:
-    found = model.model.active_peft_config
-    if found.r != lora.rank or found.lora_alpha != lora.alpha:
-        raise ModelError(
-            f"The adapter in {str(folder)!r} has rank {found.r} and alpha {found.lora_alpha}, but the settings ask "
-            f"for rank {lora.rank} and alpha {lora.alpha}. Set lora to the adapter's, or leave it out to merge the "
-            "adapter and train every weight."
-        )
 
 
 def _arguments(job: Job, steps: int, model: LanguageModel) -> Any:

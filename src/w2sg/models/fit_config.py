@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from w2sg.config import Config, runtime
+from w2sg.config import Config, added, runtime
 
 
 class LoraConfig(Config):
@@ -20,6 +20,9 @@ class LoraConfig(Config):
     """Dropout before the adapters. Above 0 its masks depend on how batches are cut for memory."""
     target_modules: Literal["auto"] | tuple[str, ...] = "auto"
     """Names of the layers to adapt; `auto` takes every linear layer but the output head."""
+    last_layers: int | None = added(None, ge=1)
+    """Adapt only so many of the model's last transformer layers; None adapts all. What lies below is then one for all
+    experts of an ensemble, which computes it once, and training takes no step back through it."""
 
     @model_validator(mode="after")
     def _some_modules(self) -> Self:
