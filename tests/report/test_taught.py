@@ -77,6 +77,25 @@ def test_a_run_tells_how_many_were_taught_and_by_whom(tmp_path: Path) -> None:
     assert not any("learnt from" in note.text for note in results.notes)
 
 
+def test_half_kept_by_the_recipe_is_no_loss(tmp_path: Path) -> None:
+    """A recipe that means to learn a quarter of 14 labels, and learns 4, raises no alarm; one of these 4 does."""
+    sure = {"sure": {"like": "imitation-vote", "recipe": {"kind": "imitation", "keep": 0.25}}}
+    plan = plan_of(tmp_path, sure)
+    kept = run(plan, tmp_path)
+    results = collect(*gather(plan, kept), resamples=20)
+    (row,) = [row for row in results.taught if row.method == "sure"]
+    assert row.taught == row.questions == 4
+    assert not any("learnt from" in note.text for note in results.notes)
+    tuned = plan.arms[0].node.tuned
+    assert tuned is not None
+    records = {step.fingerprint: kept.record(step) for step in plan.steps}
+    for step in (tuned, tuned.parents["targets"]):
+        records[step.fingerprint]["summary"].update(texts=1, targets=1)
+    made = TaughtReader(kept, records).behind(tuned)
+    assert made is not None and (made.taught, made.questions) == (1, 4)
+    assert is_alarming(made.taught, made.questions, None, None)
+
+
 def test_rewrites_are_counted_by_the_first_reason_against_them(tmp_path: Path) -> None:
     """Of four rewrites of each question one found no room, one was cut, one is blank, one a bare answer (or, every
     other time, none)."""
