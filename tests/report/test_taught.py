@@ -92,7 +92,8 @@ def test_half_kept_by_the_recipe_is_no_loss(tmp_path: Path) -> None:
     for step in (tuned, tuned.parents["targets"]):
         records[step.fingerprint]["summary"].update(texts=1, targets=1)
     made = TaughtReader(kept, records).behind(tuned)
-    assert made is not None and (made.taught, made.questions) == (1, 4)
+    assert made is not None
+    assert (made.taught, made.questions) == (1, 4)
     assert is_alarming(made.taught, made.questions, None, None)
 
 
