@@ -17,7 +17,7 @@ class Greedy(Elicitor):
     """One greedy response per question, and if asked for, how sure the supervisor's distributions say it is."""
 
     kind: Literal["greedy"] = "greedy"
-    confidence: Literal["none"] | Measure = added("none")
+    confidence: Literal["none", Measure] = added("none")
     """What the labels' confidence is: there is none; or the `likelihood` of the response, the geometric mean of its
     tokens' probabilities; or the `agreement` of an ensemble's experts, the mean share of their weights whose most
     probable token is the ensemble's."""

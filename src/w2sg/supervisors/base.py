@@ -28,7 +28,7 @@ class Supervisor(Config):
 class Writer(Supervisor):
     """Base of the supervisors that write text, and so can also be asked which of a question's options is likeliest."""
 
-    answers: Literal["text"] | Likeliest = added("text")
+    answers: Literal["text", Likeliest] = added("text")
     """By what it answers: `text` that it writes; or, where questions have options, the one whose whole response it
     finds likeliest (an ensemble by the sum of the mixture's log-probabilities), with all tokens (`likeliest`), per
     token (`likeliest-per-token`), or over its likelihood where nothing is asked (`likeliest-over-prior`)."""

@@ -266,7 +266,10 @@ def guess_grader(examples: Sequence[Example], golds: Sequence[Gold]) -> tuple[st
         DataError: there are no answers, or some rows have options and some have none.
     """
     if not golds:
-        raise DataError("No row has an answer, so no grader can be judged to fit. Set `grader` yourself.")
+        raise DataError(
+            "No row has an answer: there is nothing to grade by, and no grader can be judged to fit. Give rows with an "
+            "`answer`; where they are a pool without, set `grader` yourself."
+        )
     with_options = sum(bool(example.choices) for example in examples)
     if 0 < with_options < len(examples):
         raise DataError(
