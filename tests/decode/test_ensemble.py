@@ -233,6 +233,26 @@ def test_stacked_adapters_predict_what_merged_ones_do(adapters: Path) -> None:
             assert torch.allclose(logits, expert.model(ids).logits, atol=1e-9)
 
 
+def test_stacked_adapters_in_half_precision(adapters: Path) -> None:
+    """They are as near to the exact logits as the experts run one by one, by peft or merged into the base, which differ
+    from one another by as much; the rounding of bfloat16 leaves no more."""
+    ids = torch.randint(10, 300, (2, 9), generator=torch.Generator().manual_seed(0))
+    half, found = CPU.model_copy(update={"dtype": "bfloat16"}), read_ensemble(adapters)
+
+    def apart(merge: bool) -> torch.Tensor:
+        paths = [adapters / expert.path for expert in found.experts]
+        models = [hf.load(ModelConfig(path=found.base), half, path, merge=merge).model for path in paths]
+        return torch.stack([model(ids).logits for model in models]).double()
+
+    with torch.no_grad():
+        exact, _ = load(adapters).model.expert_logits(ids)
+        stacked = loading.load(ModelConfig(path=str(adapters)), half).model.expert_logits(ids)[0]  # type: ignore[union-attr]
+        assert stacked.dtype == torch.bfloat16
+        off, *others = [float((one - exact).abs().mean()) for one in (stacked.double(), apart(False), apart(True))]
+    assert off < 1.3 * max(others)
+    assert max(others) < 0.02 * float(exact.abs().max())
+
+
 def test_stacked_adapters_take_little_memory(adapters: Path) -> None:
     model = load(adapters).model
     base = sum(weight.numel() for weight in model.base.parameters())
