@@ -92,6 +92,22 @@ def test_a_file_gets_a_line_per_step_and_no_control_signs() -> None:
     assert "\x1b" not in shown
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_long_step_says_once_a_minute_how_far_it_is(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a minute in: nothing. At 80 s, a quarter done: so much, and what is left; not again before 140 s."""
+    now = [1000.0]
+    monkeypatch.setattr("w2sg.cli.progress.time.monotonic", lambda: now[0])
+    screen, (step,) = io.StringIO(), steps(1)
+    bars = Bars({}, Console(file=screen, force_terminal=terminal, width=120))
+    bars.begin(1, reused=0)
+    bars.step_begins(step)
+    for seconds, done in ((30, 10), (80, 25), (120, 40), (139, 45), (141, 50)):
+        now[0] = 1000.0 + seconds
+        bars.step_moves(step, done, 100, "")
+    told = [line for line in screen.getvalue().splitlines() if line.startswith(f"{step.label}:")]
+    assert told == ([] if terminal else [f"{step.label}: 25%, 4 min 00 s left", f"{step.label}: 50%, 2 min 21 s left"])
+
+
 def test_nothing_to_do_says_nothing() -> None:
     screen = io.StringIO()
     with Bars({}, Console(file=screen, force_terminal=False)) as bars:

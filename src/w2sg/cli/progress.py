@@ -1,4 +1,5 @@
-"""How a run shows itself: bars with the time left on a terminal, one line per finished step elsewhere."""
+"""How a run shows itself: bars with the time left on a terminal, one line per finished step elsewhere, and per minute
+of one at work."""
 
 from __future__ import annotations
 
@@ -22,6 +23,8 @@ _SHARE = 1000
 """A step's bar counts thousandths: its own unit is in its note."""
 _ROOM_FOR_ALL, _ROOM_FOR_A_BAR = 120, 80
 """Columns of the terminal from which everything is shown, and from which a short bar is."""
+_SILENCE = 60.0
+"""Seconds after which a step that is still at work says so in a line, elsewhere than on a terminal."""
 
 
 def clock(seconds: float) -> str:
@@ -86,6 +89,7 @@ class Bars:
         self._progress = _Lines(self._console)
         self._tasks: dict[str, TaskID] = {}
         self._began: dict[str, float] = {}
+        self._told: dict[str, float] = {}
         self._fraction: dict[str, float] = {}
         self._whole: TaskID | None = None
         self._total = self._ended = 0
@@ -112,7 +116,7 @@ class Bars:
 
     def step_begins(self, step: Step) -> None:
         """Open the step's bar."""
-        self._began[step.fingerprint] = time.monotonic()
+        self._began[step.fingerprint] = self._told[step.fingerprint] = time.monotonic()
         self._fraction[step.fingerprint] = 0.0
         self._tasks[step.fingerprint] = self._progress.add_task(step.label, total=_SHARE, note="", left=None)
 
@@ -127,6 +131,10 @@ class Bars:
         self._progress.update(
             self._tasks[step.fingerprint], completed=round(fraction * _SHARE), left=left, note=note or f"{done}/{total}"
         )
+        if not self._console.is_terminal and time.monotonic() - self._told[step.fingerprint] >= _SILENCE:
+            self._told[step.fingerprint] = time.monotonic()
+            rest = "" if left is None else f", {clock(left)} left"
+            self._console.print(f"{step.label}: {fraction:.0%}{rest}", markup=False, highlight=False)
         self._move_whole()
 
     def step_ends(self, step: Step, failure: str = "") -> None:
