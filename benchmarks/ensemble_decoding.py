@@ -1,7 +1,7 @@
 """Time the labels of an ensemble of LoRA experts on one base against those of one expert.
 
     python benchmarks/ensemble_decoding.py [--model zoo/mini] [--task world-maths] [--questions 64] [--experts 5]
-        [--rank 8] [--last-layers N] [--learning-rate 2e-4] [--ensemble FOLDER | --random | --shape qwen2.5-0.5b]
+        [--rank 8] [--last-layers N] [--learning-rate 1e-3] [--ensemble FOLDER | --random | --shape qwen2.5-0.5b]
         [--spread] [--ours] [--tokens N] [--max-new-tokens 96] [--device cpu] [--threads 1] [--repeats 3] [--json PATH]
 
 Five arms answer the same questions side by side, greedily, up to each answer's end (`--tokens N`: with exactly N
@@ -256,7 +256,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--experts", type=int, default=5)
     parser.add_argument("--rank", type=int, default=8)
     parser.add_argument("--last-layers", type=int, help="adapters on so many last layers only")
-    parser.add_argument("--learning-rate", type=float, default=2e-4, help="of the experts' three epochs")
+    parser.add_argument("--learning-rate", type=float, default=1e-3, help="of the experts' three epochs")
     parser.add_argument("--ensemble", type=Path, help="an ensemble of adapters on the model")
     parser.add_argument("--random", action="store_true", help="random experts")
     parser.add_argument("--shape", choices=SHAPES, help="random experts on a random base of this shape")
