@@ -68,15 +68,15 @@ PROMISES = (
     ),
     Promise(
         _HALF, "weights of these experts while they sample, against one expert's",
-        lambda found: found["memory_relative_to_one_expert"], 1.2, False, "times",
+        lambda found: found["memory_with_working_copies"], 1.2, False, "times",
     ),
     Promise(
         "ensemble_decoding", "a label of 5 LoRA experts on all layers, likewise",
         lambda found: found["cost_relative_to_one_expert"]["w2sg"], 2.0, False, "times",
     ),
     Promise(
-        "ensemble_decoding", "weights of these experts",
-        lambda found: found["memory_relative_to_one_expert"], 1.2, False, "times",
+        "ensemble_decoding", "weights of these experts, likewise",
+        lambda found: found["memory_with_working_copies"], 1.2, False, "times",
     ),
     Promise(
         "boosting_round", "a round of boosting against plain fine-tuning on the same texts",

@@ -1,8 +1,9 @@
 """Time the labels of an ensemble of LoRA experts on one base against those of one expert.
 
     python benchmarks/ensemble_decoding.py [--model zoo/mini] [--task world-maths] [--questions 64] [--experts 5]
-        [--rank 8] [--last-layers N] [--learning-rate 1e-3] [--ensemble FOLDER | --random | --shape qwen2.5-0.5b]
-        [--spread] [--ours] [--tokens N] [--max-new-tokens 96] [--device cpu] [--threads 1] [--repeats 3] [--json PATH]
+        [--rank 8] [--last-layers N] [--learning-rate 1e-3] [--epochs 3]
+        [--ensemble FOLDER | --random | --shape qwen2.5-0.5b] [--spread] [--ours] [--tokens N]
+        [--max-new-tokens 96] [--device cpu] [--threads 1] [--repeats 3] [--json PATH]
 
 Five arms answer the same questions side by side, greedily, up to each answer's end (`--tokens N`: with exactly N
 tokens each): one expert by w2sg's engine; one expert as the ensemble's engine would run it, were there no others; the
@@ -242,7 +243,7 @@ def boosted(folder: Path, options: argparse.Namespace) -> Path:
     from w2sg.models.fit_config import FitConfig, LoraConfig
 
     lora = LoraConfig(rank=options.rank, alpha=2 * options.rank, last_layers=options.last_layers)
-    settings = FitConfig(learning_rate=options.learning_rate, epochs=3, batch_size=16, lora=lora)
+    settings = FitConfig(learning_rate=options.learning_rate, epochs=options.epochs, batch_size=16, lora=lora)
     targets = targets_of(options.task, LEARNT)
     rounds(folder, options.model, targets, options.experts, settings, RuntimeConfig(device="cpu"), plain=False)
     return folder / "ensemble"
@@ -256,7 +257,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--experts", type=int, default=5)
     parser.add_argument("--rank", type=int, default=8)
     parser.add_argument("--last-layers", type=int, help="adapters on so many last layers only")
-    parser.add_argument("--learning-rate", type=float, default=1e-3, help="of the experts' three epochs")
+    parser.add_argument("--learning-rate", type=float, default=1e-3, help="the experts'")
+    parser.add_argument("--epochs", type=float, default=3.0, help="the experts'")
     parser.add_argument("--ensemble", type=Path, help="an ensemble of adapters on the model")
     parser.add_argument("--random", action="store_true", help="random experts")
     parser.add_argument("--shape", choices=SHAPES, help="random experts on a random base of this shape")
@@ -268,7 +270,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", type=Path)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.last_layers and (options.ensemble or options.random or options.shape):
+        parser.error("--last-layers is for experts that are boosted here")
+    return options
 
 
 def main() -> None:
@@ -330,6 +335,10 @@ def report(
         "device": str(models["one expert"].device),
         "experts": options.experts,
         "questions": options.questions,
+        "rank": options.rank,
+        "last_layers": options.last_layers,
+        "learning_rate": options.learning_rate,
+        "epochs": options.epochs,
         "experts_are": "given" if options.ensemble else "random" if options.random or options.shape else "boosted",
         "prompt_tokens": sum(map(len, prompts)) / options.questions,
         "tokens_per_label": {name: sum(map(len, rows)) / options.questions for name, rows in said.items()},

@@ -78,21 +78,24 @@ def test_experts_near_to_one_another(near: Path, config: SamplingConfig, mixture
 
 @pytest.fixture(scope="module")
 def upper(tiny_model: TinyModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Experts whose adapters are on the last of three layers; of one, on the second alone."""
+    """Experts whose adapters are on the last of three layers; one whose are on the second alone; and one that has but a
+    single map of the second, beside all of the last."""
     folder = tmp_path_factory.mktemp("upper")
-    base, above = tiny_model("llama", num_hidden_layers=3), r"model\.layers\.[01]\..*"
+    base, last = tiny_model("llama", num_hidden_layers=3), r"model\.layers\.[01]\..*"
+    some = r"model\.layers\.(0\..*|1\.(self_attn|mlp\.(gate|up)).*)"
     experts = [
         (build_adapter(folder / f"{seed}", base, seed, lora_alpha=1.0, exclude_modules=left_alone), 1.0 + seed / 9)
-        for seed, left_alone in enumerate((above, above, r"model\.layers\.[02]\..*"))
+        for seed, left_alone in enumerate((last, last, last, r"model\.layers\.[02]\..*", some))
     ]
-    save_ensemble(folder / "ensemble", str(base), experts)
-    save_ensemble(folder / "last", str(base), experts[:2])
+    save_ensemble(folder / "last", str(base), experts[:3])
+    save_ensemble(folder / "second", str(base), [*experts[:2], experts[3]])
+    save_ensemble(folder / "single-map", str(base), [*experts[:2], experts[4]])
     return folder
 
 
 @pytest.mark.parametrize("slots", [0, 3])
 @pytest.mark.parametrize("config", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
-@pytest.mark.parametrize(("which", "depth"), [("ensemble", 1), ("last", 2)])
+@pytest.mark.parametrize(("which", "depth"), [("last", 2), ("second", 1), ("single-map", 1)])
 def test_first_layers_that_experts_have_in_common(
     upper: Path, config: SamplingConfig, slots: int, which: str, depth: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +112,33 @@ def test_first_layers_that_experts_have_in_common(
     compare(model, config, slots)
     assert sum(start == 0 for _, start in began) == 1
     assert {start for _, start in began} == {0, depth}
+
+
+@pytest.mark.parametrize("slots", [0, 3])
+@pytest.mark.parametrize("shares", [(0.6, 0.25, 0.15), (0.45, 0.35, 0.2), (0.3, 0.5, 0.2)])
+@pytest.mark.parametrize("sure", [3.0, 10.0, 30.0])
+def test_who_lags_behind_reads_the_common_layers_of_the_text_that_it_missed(
+    upper: Path, sure: float, shares: tuple[float, ...], slots: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Experts that are asked now and then, while other texts end."""
+    model = load(upper / "last")
+    monkeypatch.setattr(model.model, "weights", torch.tensor(shares, dtype=torch.float64))
+    model.model.base.lm_head.weight.data *= sure
+    compare(model, GREEDY, slots)
+
+
+def test_the_others_keep_nothing_of_layers_in_common(upper: Path) -> None:
+    """And layers without adapters are not copied for the drafting one."""
+    experts = speculative._Experts(load(upper / "last").model)
+    first, second, _ = experts.readers(1)
+    tokens, one = np.array([[5, 6, 7]]), np.array([0])
+    for reader in (first, second):
+        reader.advance(tokens, one, np.array([3]), np.array([1]))
+    assert (len(first._cache), len(second._cache)) == (3, 1)
+    held = [[weight.untyped_storage().data_ptr() for weight in layer.qkv.weights] for layer in first.forward.layers]
+    own = [[weight.untyped_storage().data_ptr() for weight in layer.qkv.weights] for layer in second.forward.layers]
+    assert held[:2] == own[:2]
+    assert held[2] != own[2]
 
 
 @pytest.mark.parametrize("config", [GREEDY, SAMPLED], ids=["greedy", "sampled"])

@@ -278,9 +278,8 @@ def test_adapters_on_the_last_layers_alone(
     run(tmp_path / "3", path, texts(), whole)
     for name, weight in weights(tmp_path / "2" / "model").items():
         assert torch.equal(weights(tmp_path / "3" / "model")[name], weight)
-    other = TINY.model_copy(update={"lora": LoraConfig(rank=4)})
-    with pytest.raises(ModelError, match=r"on other layers than lora.last_layers \(None\) asks for"):
-        run(tmp_path / "4", path, texts(), other, tuned=tmp_path / "1" / "model")
+    with pytest.raises(ModelError, match=r"is on the layers \[1\] of 2, but the settings ask for the last 2"):
+        run(tmp_path / "4", path, texts(), whole, tuned=tmp_path / "1" / "model")
     again = run(tmp_path / "5", path, texts(), TINY.model_copy(update={"lora": lora}), tuned=tmp_path / "1" / "model")
     assert len(again.losses)
 

@@ -90,8 +90,10 @@ class OwnProduct:
         )
 
     def for_rows(self, count: int) -> Product | OwnProduct:
-        """Return the product with its adapters added to a copy of the weights, if that takes less arithmetic for so
-        many rows than adding what they make of each."""
+        """Return the product with its adapters, if there are any, added to a copy of the weights, where that takes less
+        arithmetic for so many rows than adding what they make of each."""
+        if all(down is None for down in self.downs):
+            return Product(self.weights, self.biases)
         sizes = [weight.shape for weight in self.weights]
         if count * sum(map(sum, sizes)) < sum(outputs * inputs for outputs, inputs in sizes):
             return self

@@ -40,7 +40,7 @@ def put_adapter(model: LanguageModel, lora: LoraConfig, path: str, seed: int) ->
             model.model = get_peft_model(model.model, settings)
     except ValueError as error:
         raise ModelError(
-            f"LoRA cannot be put on {path!r} with target_modules {lora.target_modules!r}: "
+            f"LoRA cannot be put on {path!r} with target_modules {lora.target_modules!r}{_below(lora)}: "
             f"{' '.join(str(error).split())} Name linear layers of the model, or use 'auto'."
         ) from None
 
@@ -51,6 +51,8 @@ def check_adapter(model: LanguageModel, lora: LoraConfig, folder: Path) -> None:
     Raises:
         ModelError: it has another.
     """
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
     found = model.model.active_peft_config
     if found.r != lora.rank or found.lora_alpha != lora.alpha:
         raise ModelError(
@@ -58,11 +60,25 @@ def check_adapter(model: LanguageModel, lora: LoraConfig, folder: Path) -> None:
             f"for rank {lora.rank} and alpha {lora.alpha}. Set lora to the adapter's, or leave it out to merge the "
             "adapter and train every weight."
         )
-    if found.exclude_modules != _left_alone(model.model.get_base_model(), lora, model.config.path):
+    if lora.last_layers is None:
+        return
+    base = model.model.get_base_model()
+    stack, count = _layers(base, lora, model.config.path)
+    adapted = {
+        int(name.removeprefix(f"{stack}.").split(".")[0])
+        for name, part in base.named_modules()
+        if isinstance(part, BaseTunerLayer) and name.startswith(f"{stack}.")
+    }
+    if adapted != set(range(count - lora.last_layers, count)):
         raise ModelError(
-            f"The adapter in {str(folder)!r} is on other layers than lora.last_layers ({lora.last_layers}) asks for. "
-            "Set it to the adapter's, or leave lora out to merge the adapter and train every weight."
+            f"The adapter in {str(folder)!r} is on the layers {sorted(adapted)} of {count}, but the settings ask for "
+            f"the last {lora.last_layers} (lora.last_layers). Set it to the adapter's, or leave lora out to merge the "
+            "adapter and train every weight."
         )
+
+
+def _below(lora: LoraConfig) -> str:
+    return "" if lora.last_layers is None else f" on the last layers (last_layers {lora.last_layers})"
 
 
 def _left_alone(model: Any, lora: LoraConfig, path: str) -> str | None:
@@ -70,15 +86,25 @@ def _left_alone(model: Any, lora: LoraConfig, path: str) -> str | None:
     all layers get some."""
     if lora.last_layers is None:
         return None
+    stack, count = _layers(model, lora, path)
+    below = "|".join(map(str, range(count - lora.last_layers)))
+    return rf"{re.escape(stack)}\.({below})\..*" if below else None
+
+
+def _layers(model: Any, lora: LoraConfig, path: str) -> tuple[str, int]:
+    """Return the name of the model's list of layers, and how many there are.
+
+    Raises:
+        ModelError: they cannot be told apart, or are fewer than are to be adapted.
+    """
     count: int = getattr(model.config.get_text_config(), "num_hidden_layers", 0)
     stacks = [
         name for name, part in model.named_modules() if isinstance(part, torch.nn.ModuleList) and len(part) == count
     ]
-    if len(stacks) != 1 or count < lora.last_layers:
+    if len(stacks) != 1 or count < (lora.last_layers or 0):
         found = f"it has {count}" if len(stacks) == 1 else "its layers cannot be told apart"
         raise ModelError(
             f"LoRA cannot be put on the last {lora.last_layers} layers (lora.last_layers) of {path!r}: {found}. Ask "
             "for at most as many as there are, or leave it out to adapt all."
         )
-    below = "|".join(map(str, range(count - lora.last_layers)))
-    return rf"{re.escape(stacks[0])}\.({below})\..*" if below else None
+    return stacks[0], count

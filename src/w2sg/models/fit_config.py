@@ -21,8 +21,9 @@ class LoraConfig(Config):
     target_modules: Literal["auto"] | tuple[str, ...] = "auto"
     """Names of the layers to adapt; `auto` takes every linear layer but the output head."""
     last_layers: int | None = added(None, ge=1)
-    """Adapt only so many of the model's last transformer layers; None adapts all. What lies below is then one for all
-    experts of an ensemble, which computes it once, and training takes no step back through it."""
+    """Adapt only so many of the model's last transformer layers; None adapts all. Training takes no step back through
+    what lies below, and that is one for all experts of an ensemble: the engine for models of the Llama family in full
+    precision on a CPU computes it once for all of them."""
 
     @model_validator(mode="after")
     def _some_modules(self) -> Self:
