@@ -56,8 +56,11 @@ def test_it_is_the_expert_that_a_fit_written_out_makes(cast: Cast) -> None:
 
 def test_one_adapter_has_the_rank_of_all_of_an_ensemble_at_the_same_scale(cast: Cast) -> None:
     (wide,) = fits(method("single-expert-large-rank").supervisor.node(cast))
-    assert cast.teacher_fit.lora == LoraConfig(rank=4, alpha=8, last_layers=2)
-    assert wide == cast.teacher_fit.model_copy(update={"lora": LoraConfig(rank=20, alpha=40, last_layers=2)})
+    assert cast.teacher_fit.lora == LoraConfig(rank=4, alpha=8)
+    assert wide == cast.teacher_fit.model_copy(update={"lora": LoraConfig(rank=20, alpha=40)})
+    upper = replace(cast, teacher_fit=wide.model_copy(update={"lora": LoraConfig(rank=4, last_layers=2)}))
+    (wide,) = fits(method("single-expert-large-rank").supervisor.node(upper))
+    assert wide.lora == LoraConfig(rank=20, alpha=160, last_layers=2)
 
 
 def test_without_an_adapter_there_is_no_rank(cast: Cast) -> None:
