@@ -269,6 +269,11 @@ def test_how_a_model_out_of_a_store_is_asked_is_told(tmp_path: Path) -> None:
     folder = tmp_path / "step"
     (folder / "model").mkdir(parents=True)
     assert how_asked(str(folder / "model")) == how_asked("zoo/nano") == ""
+    for name in ("ensemble.json", "adapter_config.json"):
+        (folder / "model" / name).write_text("{}")
+        assert "does not tell how its questions were asked. It is asked as" in how_asked(str(folder / "model"))
+        assert how_asked(str(folder / "model"), "") == ""
+        (folder / "model" / name).unlink()
     (folder / "record.json").write_text("{}")
     assert "comes from a run's store" in how_asked(str(folder / "model"))
     assert read_student("zoo/nano").task == {"kind": "file"}

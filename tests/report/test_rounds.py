@@ -156,6 +156,8 @@ def test_what_is_said_of_the_measure():
         "Errors are measured on all answer tokens, those that the expert learnt among them (in sample), those of final "
         "answers alone."
     )
+    assert "Every round leaves out another part; what is not in it keeps its weight." in said(measured="held-out")
+    assert "keeps its weight" not in said(measured="in-sample")
     assert "left out of the expert's training (held out), where a whole answer" in said(
         measured="held-out", errors="generations"
     )

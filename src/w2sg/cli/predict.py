@@ -68,6 +68,8 @@ def predict(
     write_atomic(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     unread = sum(row["answer"] is None for row in rows)
     words = f"{len(rows):,} answers in {out}; {unread:,} of them hold no answer that can be read."
+    if rows and unread == len(rows) and instruction is None:
+        words += " Were the model's questions asked otherwise when it was tuned? --instruction says how."
     Console().print(Text(words))
 
 

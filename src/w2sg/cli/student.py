@@ -24,6 +24,7 @@ from w2sg.cli.origin import Origin, origin_of
 from w2sg.config import Config
 from w2sg.errors import ConfigError, StoreError
 from w2sg.models.base import ModelConfig
+from w2sg.models.ensemble import FILE as ENSEMBLE
 from w2sg.records import Example, Item
 from w2sg.runs.store import RECORD
 from w2sg.storage import make_folder, read_json, write_atomic, write_json
@@ -35,6 +36,11 @@ MODEL = "model"
 CARD = "README.md"
 SETTINGS = "w2sg.json"
 TAUGHT = "taught.json"
+_AS_A_FILE = (
+    "is asked as the questions of a file are: the question, its options and an instruction that fits the file's "
+    "answers. If its task asked otherwise (an embedded world's questions have no instruction, others the one that was "
+    "set), say how with --instruction ('' for none, as in the world)."
+)
 MARKER = ".w2sg-fit"
 """Says that the folder's model and card are ours, also while they are being replaced."""
 
@@ -105,19 +111,24 @@ def _asking(student: Student, instruction: str | None) -> Student:
 
 def how_asked(name: str, instruction: str | None = None) -> str:
     """Return a note where `name` is a model out of a run's store: that it is asked as its task asked, or that it may
-    not be, the store holding no word of how; nothing where `instruction` says it, and for any other model."""
+    not be, the store holding no word of how; the latter also of an ensemble, or an adapter, that lies elsewhere.
+    Nothing where `instruction` says it, and for any other model."""
     if not _in_store(name):
-        return ""
+        if instruction is not None or not _was_tuned(name):
+            return ""
+        return f"Note: {name} was tuned, and does not tell how its questions were asked. It {_AS_A_FILE}"
     if (origin := _origin(name)) is not None:
         return f"Note: {name} comes from a run's store, and {origin.told(instruction)}."
     if instruction is not None:
         return ""
-    return (
-        f"Note: {name} comes from a run's store, and is asked as the questions of a file are: the question, its "
-        "options and an instruction that fits the file's answers. If its task asked otherwise (an embedded world's "
-        "questions have no instruction, others the one that was set), say how with --instruction ('' for none, as in "
-        "the world)."
-    )
+    return f"Note: {name} comes from a run's store, and {_AS_A_FILE}"
+
+
+def _was_tuned(name: str) -> bool:
+    """Whether `name` is an ensemble or an adapter that is no student's: a folder that was copied out of a store."""
+    folder = Path(name)
+    made = any((folder / file).is_file() for file in (ENSEMBLE, "adapter_config.json"))
+    return made and not (_folder_of(name) / SETTINGS).is_file()
 
 
 def _in_store(name: str) -> bool:

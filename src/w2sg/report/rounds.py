@@ -87,6 +87,8 @@ def told(row: RoundsRow) -> str:
     boosting ended before its time, and how many experts were kept where that was chosen."""
     weighed = _MEASURED[row.measured].format("answer tokens" if row.unit == "tokens" else "questions")
     said = [f"Errors are measured {weighed}{_COUNTED[row.errors]}."]
+    if row.measured == "held-out":
+        said.append("Every round leaves out another part; what is not in it keeps its weight.")
     if not row.reweighted:
         said.append("Nothing is reweighted: every expert draws anew from equal weights, and all are kept.")
     if row.correlation is not None:
