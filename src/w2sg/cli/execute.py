@@ -20,6 +20,7 @@ from w2sg.report.page import write_page
 from w2sg.runs.experiment import Experiment
 from w2sg.runs.extras import check_extras
 from w2sg.runs.forecast import forecast
+from w2sg.runs.layers import check_last_layers
 from w2sg.runs.plan import Plan, make_plan
 from w2sg.runs.runner import run_steps
 from w2sg.runs.store import Store
@@ -43,6 +44,7 @@ def execute(experiment: Experiment, out: Path, store_folder: Path) -> Plan:
     use_threads(experiment.runtime.threads)
     outlook = forecast(plan, store)
     check_extras(part.step for part in outlook if part.seconds)
+    check_last_layers(part.step for part in outlook if part.seconds)
     todo = {part.step.fingerprint: part.seconds for part in outlook if part.seconds}
     try:
         with Bars(todo) as bars:

@@ -39,6 +39,7 @@ def plan(
 
     from w2sg.runs.extras import check_extras
     from w2sg.runs.forecast import forecast
+    from w2sg.runs.layers import check_last_layers
     from w2sg.runs.plan import make_plan
     from w2sg.runs.store import Store
 
@@ -48,6 +49,7 @@ def plan(
     outlook = forecast(planned, Store(store_folder))
     todo = [part for part in outlook if part.seconds > 0]
     check_extras(part.step for part in todo)
+    check_last_layers(part.step for part in todo)
     console = Console()
     if steps or everything:
         _list(outlook if everything else todo, everything, console)
