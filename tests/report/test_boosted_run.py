@@ -1,6 +1,7 @@
 """Boosting on a zoo member, from gold to the report: what its rounds left is read, graded by prefixes, and shown."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -38,6 +39,7 @@ def run(tmp_path_factory):
             "methods": {
                 "ensemw2s-experts": {"supervisor": SUPERVISOR, "schedule": {"prefixes": True}},
                 "ensemw2s-chosen-experts": {"supervisor": SUPERVISOR},
+                "alone": {"like": "single-expert", "supervisor": {**SUPERVISOR, "experts": 1}, "schedule": "as-is"},
                 "uniform-ensemble-experts": {
                     "like": "uniform-ensemble", "supervisor": {"experts": 2}, "schedule": "as-is",
                 },
@@ -57,7 +59,7 @@ def run(tmp_path_factory):
 def test_what_the_rounds_left_is_in_the_results(run):
     plan, store, results = run
     (row,) = results.rounds
-    assert row.used_by == ("ensemw2s-experts", "ensemw2s-chosen-experts")
+    assert row.used_by == ("ensemw2s-experts", "ensemw2s-chosen-experts", "alone (the first 1)")
     assert (row.model, row.asked, row.measured) == ("nano", 2, "in-sample")
     folders = [store.folder(step) for step in plan.steps if step.kind == "boost"]
     assert len(folders) == len(row.rounds) == 2
@@ -83,7 +85,7 @@ def test_how_many_models_sampled_a_token_that_is_counted_once(run):
     counts = {
         arm.method: store.record(arm.node.tuned)["summary"]["experts"]
         for arm in plan.arms
-        if arm.method in ("ensemw2s-experts", "ensemw2s-chosen-experts", "uniform-ensemble-experts")
+        if arm.method in ("ensemw2s-experts", "ensemw2s-chosen-experts", "alone", "uniform-ensemble-experts")
     }
     answers = {row.method: row.experts for row in results.costs if row.part == "answers to the test"}
     assert answers == counts
@@ -148,11 +150,12 @@ def test_the_true_test_of_boosting_is_named(run):
     rows = [(row.method, row.against) for row in results.comparisons if row.stratum == "all"]
     assert rows[0] == ("ensemw2s-experts", "uniform-ensemble-experts")
     others = {("ensemw2s-experts", "ensemw2s-chosen-experts"), ("ensemw2s-chosen-experts", "uniform-ensemble-experts")}
-    assert set(rows[1:]) == others
+    assert set(rows[1:]) == others | {("ensemw2s-experts", "alone"), ("ensemw2s-chosen-experts", "alone")}
     (verdict,) = [one for one in results.verdict if one.method == "ensemw2s-experts" and one.stratum == "all"]
     assert "Boosting itself is" in verdict.sentence
     assert "points against uniform-ensemble-experts (" in verdict.sentence
     assert "as many experts that differ by their seed alone" in verdict.sentence
+    assert re.search(r"Also: \S+ points against alone \(", verdict.sentence)
 
 
 def test_the_heaviest_by_hand():

@@ -1,6 +1,6 @@
 """Which methods test what boosting adds: settings decide, not names."""
 
-from w2sg.report.boosting_controls import boosting_controls, cost_rivals
+from w2sg.report.boosting_controls import boosting_controls, cost_rivals, one_expert
 from w2sg.schedules.methods import method
 
 
@@ -43,6 +43,19 @@ def test_every_control_at_equal_cost_is_met():
     assert list(cost_rivals("ensemw2s-texts", arms, known)) == list(names)
     assert list(cost_rivals("ensemw2s-experts", arms, known)) == [f"{name}-itself" for name in names]
     assert not [one for name in ("imitation", *names) for one in cost_rivals(name, arms, known)]
+
+
+def test_the_first_expert_alone_is_what_a_verdict_names():
+    known = methods(
+        imitation=None, single_expert=None, ensemw2s=None, ensemw2s_experts={"schedule": {"prefixes": True}}
+    )
+    known |= methods(alone={"like": "single-expert", "schedule": "as-is"}, ensemw2s_texts=None)
+    arms = list(known)
+    assert list(one_expert("ensemw2s", arms, known)) == ["single-expert"]
+    assert list(one_expert("ensemw2s-experts", arms, known)) == ["alone"]
+    assert not [
+        one for name in ("single-expert", "imitation", "ensemw2s-texts") for one in one_expert(name, arms, known)
+    ]
 
 
 def test_what_differs_in_more_is_no_test():

@@ -55,6 +55,15 @@ def cost_rivals(method: str, arms: Collection[str], made: Made) -> Iterator[str]
             yield name
 
 
+def one_expert(method: str, arms: Collection[str], made: Made) -> Iterator[str]:
+    """Yield the arms that teach, or are judged, as `method` does, by the first of its experts alone."""
+    if _is_boosted(method, made):
+        alone = {**made[method]["supervisor"], "experts": 1}
+        for name in arms:
+            if name in made and _lesson(made[name]) == _lesson(made[method]) and made[name]["supervisor"] == alone:
+                yield name
+
+
 def _is_boosted(name: str, made: Made) -> bool:
     """Whether an arm's supervisor is made of several experts by weighing errors."""
     if name not in made or made[name]["supervisor"]["kind"] not in _BOOSTED:

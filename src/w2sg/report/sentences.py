@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from w2sg.metrics.verdict import points
-from w2sg.report.boosting_controls import Lacking, boosting_controls
+from w2sg.report.boosting_controls import Lacking, boosting_controls, one_expert
 from w2sg.report.counterparts import Made, foremost, has_no_teacher, is_null, made_of, null_control
 from w2sg.report.results import ComparisonRow, Finding, Results, ResultStratum, Verdict
 
@@ -91,7 +91,7 @@ def verdicts(results: Results) -> Iterator[Verdict]:
                         reads=_reads(results, task, method),
                         itself=itself,
                         lacks=boosting_controls(method, arms, made),
-                        first=tuple(foremost(method, arms, made)),
+                        first=(*foremost(method, arms, made), *one_expert(method, arms, made)),
                         told=told,
                     )
                     told.update(_missing(rows, itself=itself))
