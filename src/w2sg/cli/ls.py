@@ -67,7 +67,7 @@ def ls(
         Console().print(table)
     seconds = sum(record["cost"]["seconds"] for record in records)
     Console().print(
-        Text(f"{len(records)} finished step{'s' * (len(records) > 1)} in {store}, {clock(seconds)} of work.")
+        Text(f"{len(records)} finished step{'s' * (len(records) != 1)} in {store}, {clock(seconds)} of work.")
     )
 
 

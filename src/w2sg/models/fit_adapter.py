@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from w2sg.errors import ModelError
-from w2sg.models.fit_config import LoraConfig
+from w2sg.models.fit_config import LoraConfig, too_many_layers
 from w2sg.models.hf import LanguageModel, quiet
 
 
@@ -103,8 +103,5 @@ def _layers(model: Any, lora: LoraConfig, path: str) -> tuple[str, int]:
     ]
     if len(stacks) != 1 or count < (lora.last_layers or 0):
         found = f"it has {count}" if len(stacks) == 1 else "its layers cannot be told apart"
-        raise ModelError(
-            f"LoRA cannot be put on the last {lora.last_layers} layers (lora.last_layers) of {path!r}: {found}. Ask "
-            "for at most as many as there are, or leave it out to adapt all."
-        )
+        raise ModelError(too_many_layers(lora.last_layers, path, found))
     return stacks[0], count

@@ -32,6 +32,14 @@ class LoraConfig(Config):
         return self
 
 
+def too_many_layers(asked: int | None, path: str, found: str) -> str:
+    """Return what is told where `last_layers` cannot be had of the model called `path`, and why: what was found."""
+    return (
+        f"LoRA cannot be put on the last {asked} layers (lora.last_layers) of {path!r}: {found}. Ask for at "
+        "most as many as there are, or leave it out to adapt all."
+    )
+
+
 class FitConfig(Config):
     """How a model is tuned. The defaults suit language models of 0.5B parameters and more."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from w2sg.errors import ConfigError
 from w2sg.models.base import ModelConfig
+from w2sg.models.fit_config import too_many_layers
 from w2sg.models.identity import locate
 from w2sg.steps.base import Step
 from w2sg.steps.fit import FitSettings
@@ -27,10 +28,7 @@ def check_last_layers(steps: Iterable[Step]) -> None:
         asked = settings.fit.lora.last_layers if settings.fit.lora is not None else None
         found = None if asked is None else layers_of(settings.model.config)
         if asked is not None and found is not None and asked > found:
-            raise ConfigError(
-                f"LoRA cannot be put on the last {asked} layers (lora.last_layers) of {settings.model.config.path!r}: "
-                f"it has {found}. Ask for at most as many as there are, or leave it out to adapt all."
-            )
+            raise ConfigError(too_many_layers(asked, settings.model.config.path, f"it has {found}"))
 
 
 def layers_of(config: ModelConfig) -> int | None:
